@@ -1,0 +1,52 @@
+# `make help` lists what there is. Nothing but cargo and a C linker is needed; what is missing and optional is skipped, and said.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test setup fmt clippy tests deny eval bench
+
+CARGO ?= cargo
+LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
+QUERIES := $(wildcard tests/fixtures/retrieve/*.jsonl)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## build for release and serve on APP_HOST:APP_PORT (127.0.0.1:8000)
+	$(CARGO) run --release --locked -- serve
+
+test: fmt clippy tests deny eval ## everything that must hold before a change goes in
+
+bench: setup ## time what is on the path of a request
+	$(CARGO) bench --locked
+
+# Says what is missing, and adds the two components where rustup can.
+setup:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: install Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "a C linker is missing: install gcc or clang (Debian: apt-get install build-essential)" >&2; exit 1; }
+	@for tool in fmt:rustfmt clippy:clippy; do \
+		$(CARGO) "$${tool%%:*}" --version >/dev/null 2>&1 && continue; \
+		command -v rustup >/dev/null && rustup component add "$${tool##*:}" >/dev/null 2>&1 || true; \
+	done
+
+fmt: setup
+	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --check; \
+	else echo "SKIPPED fmt: rustfmt is not installed (rustup component add rustfmt)"; fi
+
+clippy: setup
+	@if $(CARGO) clippy --version >/dev/null 2>&1; then $(CARGO) clippy --locked --all-targets -- -D warnings; \
+	else echo "SKIPPED clippy: it is not installed (rustup component add clippy)"; fi
+
+# nextest does not run the examples in doc comments.
+tests: setup
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --locked --no-fail-fast && $(CARGO) test --locked --doc; \
+	else $(CARGO) test --locked; fi
+
+# The advisories come from the network: a machine without it still passes.
+deny: setup
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check bans licenses sources; \
+	else echo "SKIPPED deny: cargo-deny is not installed"; fi
+
+eval: setup ## how well the rules and runbooks do on the labelled texts
+	@$(if $(LABELLED),$(CARGO) run --quiet --locked -- eval classify $(LABELLED),echo "no labelled texts")
+	@$(if $(QUERIES),$(CARGO) run --quiet --locked -- eval retrieve $(QUERIES),echo "no labelled queries")

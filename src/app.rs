@@ -1,0 +1,150 @@
+//! The process: its chosen parts, made once from the settings, and its life from start to drain.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use quick_cache::sync::Cache;
+use tokio::{net::TcpListener, time::interval};
+use tracing::{info, warn};
+
+use crate::{
+    classify::catalogue::{Catalogue, CatalogueError},
+    config::{KnowledgeSettings, RunbookPlace, Settings},
+    http::{self, metrics, server},
+    pipeline::{REMEMBERED_ANSWERS, Stages, diagnose},
+    reason::rules::Advisor,
+    retrieve::library::Library,
+};
+
+/// Everything that a running Faultline consists of.
+pub struct App {
+    pub settings: Settings,
+    pub stages: Arc<Stages>,
+}
+
+/// Why the process cannot start; each names the setting or file to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("could not use the rules of RULES_DIR={}", .folder.display())]
+    Rules { folder: PathBuf, source: CatalogueError },
+    #[error("could not use the built-in rules")]
+    BuiltInRules { source: CatalogueError },
+    #[error("could not use the templates of the rules:\n  {}", .problems.join("\n  "))]
+    Templates { problems: Vec<String> },
+    #[error("RUNBOOK_DIR={} is not a folder that can be read", .folder.display())]
+    Runbooks { folder: PathBuf },
+    #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
+    Listen { host: String, port: u16, source: io::Error },
+    #[error("could not wait for signals")]
+    Signals { source: io::Error },
+}
+
+impl App {
+    /// Makes the parts; nothing is listened on yet.
+    pub fn new(settings: Settings) -> Result<Self, StartError> {
+        let stages = Arc::new(stages(&settings.knowledge)?);
+        Ok(Self { settings, stages })
+    }
+
+    /// Serves until SIGTERM or SIGINT, then lets requests in work finish. A second signal ends it at once.
+    pub async fn serve(self) -> Result<(), StartError> {
+        let settings = self.settings.http;
+        let (host, port) = (settings.app_host.clone(), settings.app_port);
+        let listen_error = |source| StartError::Listen { host: host.clone(), port, source };
+        let listener = TcpListener::bind((host.as_str(), port)).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let mut signals = Signals::new().map_err(|source| StartError::Signals { source })?;
+        let (lifecycle, grace) = (settings.lifecycle.clone(), settings.shutdown_grace());
+
+        let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.library.runbooks().len());
+        let router = http::router(self.stages, settings);
+        let upkeep = tokio::spawn(keep_metrics_small());
+        info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
+
+        let (stopping, stop) = tokio::sync::oneshot::channel();
+        let watch = async {
+            signals.next().await;
+            lifecycle.begin_stopping();
+            info!(grace_seconds = grace.as_secs(), "stopping: requests in work may finish");
+            let _ = stopping.send(());
+            signals.next().await;
+        };
+        let serving = server::serve(listener, router, async { _ = stop.await }, grace);
+        tokio::select! {
+            true = serving => info!("stopped"),
+            () = watch => warn!("stopped at the second signal, with requests in work"),
+            else => warn!(grace_seconds = grace.as_secs(), "stopped with requests in work, whose time was up"),
+        }
+        upkeep.abort();
+        Ok(())
+    }
+}
+
+/// The parts that every diagnosis passes.
+pub fn stages(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
+    let catalogue = match settings.rules_dir() {
+        Some(folder) => {
+            Catalogue::with_overlay(folder).map_err(|source| StartError::Rules { folder: folder.to_owned(), source })?
+        }
+        None => Catalogue::built_in().map_err(|source| StartError::BuiltInRules { source })?,
+    };
+    let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
+    let library = library(&settings.runbook_place())?;
+    let gaps = diagnose::standing_gaps();
+    Ok(Stages { catalogue, library, advisor, gaps, answers: Cache::new(REMEMBERED_ANSWERS) })
+}
+
+fn library(place: &RunbookPlace) -> Result<Library, StartError> {
+    let (library, problems) = match place {
+        RunbookPlace::BuiltIn => Library::builtin(),
+        RunbookPlace::Folder(folder) if std::fs::read_dir(folder).is_err() => {
+            return Err(StartError::Runbooks { folder: folder.clone() });
+        }
+        RunbookPlace::Folder(folder) => Library::load(std::slice::from_ref(folder)),
+    };
+    for problem in problems {
+        warn!(file = problem.file, "{}: {}", problem.file, problem.what);
+    }
+    Ok(library)
+}
+
+/// Histograms grow until they are read; this reads them when nobody scrapes.
+async fn keep_metrics_small() {
+    let mut ticks = interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        if let Some(recorder) = metrics::recorder() {
+            recorder.run_upkeep();
+        }
+    }
+}
+
+/// What asks the process to stop.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())? })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

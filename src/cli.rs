@@ -1,0 +1,165 @@
+//! The command line: one sub-command per thing a person does with Faultline at a terminal.
+
+mod ask;
+mod eval;
+mod eval_classify;
+mod healthcheck;
+mod human;
+mod knowledge;
+
+use std::{io, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use eval_classify::{Case, Report, evaluate};
+
+use crate::{
+    app::{App, StartError},
+    config::{KnowledgeSettings, Settings},
+    telemetry,
+};
+
+/// One error in, one proven diagnosis out.
+#[derive(Debug, Parser)]
+#[command(name = "faultline", version, about, long_about = None, after_help = EXIT_CODES, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done; for `diagnose`: an error of a known category; for `suggest`: a runbook fits
+  1  it could not be done, or a check found problems; the reason is on stderr
+  2  wrong arguments or settings
+  3  `diagnose`: an error, but of no known category
+  4  `diagnose`: no error is seen; `suggest`: no runbook fits";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer over HTTP until SIGTERM
+    Serve(Box<Settings>),
+    /// Diagnose one error: TEXT, a file, or what is piped in
+    #[command(after_help = "Examples:
+  faultline diagnose 'CrashLoopBackOff: back-off 5m0s restarting failed container'
+  kubectl logs api-0 -n shop --previous | faultline diagnose -n shop --pod api-0
+  faultline diagnose -f build.log --output json")]
+    Diagnose(ask::DiagnoseArguments),
+    /// Find the runbooks that fit an error
+    Suggest(ask::SuggestArguments),
+    /// Check, list and explain the rules
+    Rules {
+        #[command(subcommand)]
+        command: knowledge::RulesCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
+    /// Check, list and read the runbooks
+    Runbooks {
+        #[command(subcommand)]
+        command: knowledge::RunbooksCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
+    /// Measure rules and runbooks on texts that you labelled
+    Eval {
+        #[command(subcommand)]
+        command: eval::EvalCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
+    /// Ask a running Faultline whether it is well (for container health checks)
+    Healthcheck(healthcheck::Arguments),
+    /// Print a completion script for a shell
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the settings as a markdown table (for the README)
+    #[command(hide = true)]
+    Settings,
+}
+
+/// How a sub-command ended; see [`EXIT_CODES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    ProblemsFound,
+    NoCategory,
+    NothingFound,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0_u8,
+            Outcome::ProblemsFound => 1,
+            Outcome::NoCategory => 3,
+            Outcome::NothingFound => 4,
+        })
+    }
+}
+
+/// Why a sub-command could not do its work.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("could not read {what}")]
+    Read { what: String, source: io::Error },
+    #[error("{0}")]
+    Input(String),
+    #[error("could not write the answer")]
+    Write(#[from] io::Error),
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        Command::Serve(settings) => serve(*settings),
+        Command::Diagnose(arguments) => ask::diagnose(&arguments),
+        Command::Suggest(arguments) => ask::suggest(&arguments),
+        Command::Rules { command, knowledge } => knowledge::rules(&command, &knowledge),
+        Command::Runbooks { command, knowledge } => knowledge::runbooks(&command, &knowledge),
+        Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "faultline", &mut io::stdout());
+            Ok(Outcome::Done)
+        }
+        Command::Settings => knowledge::settings_table(),
+    };
+    match done {
+        Ok(outcome) => outcome.into(),
+        // A reader that has seen enough (`| head`) is no failure.
+        Err(CliError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            let is_setting = matches!(error, CliError::Start(_));
+            ExitCode::from(if is_setting { 2 } else { 1 })
+        }
+    }
+}
+
+fn serve(settings: Settings) -> Result<Outcome, CliError> {
+    telemetry::init(&settings.log);
+    let app = App::new(settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| CliError::Read { what: "the machine's threads".to_owned(), source })?;
+    runtime.block_on(app.serve())?;
+    Ok(Outcome::Done)
+}
+
+/// The error with all its causes, on stderr.
+fn complain(error: &dyn std::error::Error) {
+    use std::io::Write;
+    let mut text = format!("faultline: {error}");
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(&format!(": {source}"));
+        cause = source.source();
+    }
+    let _ = writeln!(anstream::stderr(), "{text}");
+}

@@ -1,0 +1,115 @@
+//! Every setting of the process, as flags and environment variables; `--help` is the reference.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command};
+
+use crate::{http::HttpSettings, telemetry::LogSettings};
+
+/// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
+#[derive(Clone, Debug, Args)]
+pub struct Settings {
+    #[command(flatten)]
+    pub http: HttpSettings,
+    #[command(flatten)]
+    pub knowledge: KnowledgeSettings,
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// Where rules and runbooks come from.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Rules and runbooks")]
+pub struct KnowledgeSettings {
+    /// Folder of runbooks; when not set: `runbooks` where it exists, else those that are built in
+    #[arg(long, env)]
+    pub runbook_dir: Option<PathBuf>,
+
+    /// Folder of rule files that add to the built-in categories or replace them; none when not set
+    #[arg(long, env)]
+    pub rules_dir: Option<PathBuf>,
+}
+
+/// What `RUNBOOK_DIR` means where it is not set.
+const DEFAULT_RUNBOOK_DIR: &str = "runbooks";
+
+/// Where the runbooks are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunbookPlace {
+    BuiltIn,
+    /// It was asked for, so it has to be there.
+    Folder(PathBuf),
+}
+
+impl KnowledgeSettings {
+    pub fn runbook_place(&self) -> RunbookPlace {
+        match given(self.runbook_dir.as_deref()) {
+            Some(folder) => RunbookPlace::Folder(folder.to_owned()),
+            None if Path::new(DEFAULT_RUNBOOK_DIR).is_dir() => RunbookPlace::Folder(DEFAULT_RUNBOOK_DIR.into()),
+            None => RunbookPlace::BuiltIn,
+        }
+    }
+
+    /// `None` = the built-in rules alone.
+    pub fn rules_dir(&self) -> Option<&Path> {
+        given(self.rules_dir.as_deref())
+    }
+}
+
+/// An empty variable is as good as none: compose files and charts pass those on.
+fn given(folder: Option<&Path>) -> Option<&Path> {
+    folder.filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Name of the environment variable, default and help of every setting, in the order of `--help`.
+pub fn reference() -> Vec<(String, String, String)> {
+    let command = Settings::augment_args(Command::new("faultline"));
+    let settings = command.get_arguments().filter_map(|argument| {
+        let name = argument.get_env()?.to_str()?.to_owned();
+        let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        Some((name, defaults.join(","), help))
+    });
+    settings.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, reference};
+    use clap::{Args, Command, FromArgMatches};
+
+    fn parsed(arguments: &[&str]) -> Result<Settings, String> {
+        let command = Settings::augment_args(Command::new("faultline").no_binary_name(true));
+        let matches = command.try_get_matches_from(arguments).map_err(|error| error.to_string())?;
+        Settings::from_arg_matches(&matches).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_variable() {
+        let cases = [
+            ("--app-port", "99999"),
+            ("--rate-limit-requests", "-1"),
+            ("--rate-limit-requests", "many"),
+            ("--cors-origins", "*,https://a.example"),
+            ("--trusted-proxies", "10.0.0.0/99"),
+            ("--max-concurrent-requests", "0"),
+            ("--request-timeout-seconds", "0"),
+            ("--shutdown-grace-seconds", "soon"),
+            ("--log-level", "shouting=very=loud"),
+            ("--log-format", "xml"),
+        ];
+        for (flag, value) in cases {
+            let error = parsed(&[&format!("{flag}={value}")]).expect_err("a wrong value");
+            let variable = flag.trim_start_matches('-').replace('-', "_").to_uppercase();
+            assert!(error.contains(&variable), "{flag}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_setting_with_its_help() {
+        let names: Vec<_> = reference().into_iter().map(|(name, _, help)| (name, !help.is_empty())).collect();
+        for name in ["APP_HOST", "APP_PORT", "RATE_LIMIT_REQUESTS", "CORS_ORIGINS", "RUNBOOK_DIR", "RULES_DIR", "LOG_LEVEL", "LOG_FORMAT"] {
+            assert!(names.contains(&(name.to_owned(), true)), "{name} in {names:?}");
+        }
+    }
+}

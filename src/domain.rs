@@ -1,0 +1,12 @@
+//! Plain data that every stage speaks: no IO, no framework, no clock of its own.
+
+pub mod action;
+pub mod advice;
+pub mod diagnosis;
+pub mod evidence;
+pub mod finding;
+pub mod parameters;
+pub mod passage;
+pub mod symptom;
+pub mod target;
+pub mod verdict;

@@ -1,0 +1,160 @@
+//! The HTTP service: every route stands in [`routes`], every layer in [`router`], one handler per file.
+//!
+//! Wire names and shapes are those of `http/openapi.yaml`, which a test compares with the routes and real answers.
+
+pub mod accept;
+pub mod body;
+pub mod client;
+pub mod diagnose;
+pub mod fields;
+pub mod health;
+pub mod json;
+pub mod markdown;
+pub mod metrics;
+pub mod middleware;
+pub mod openapi;
+pub mod page;
+pub mod problem;
+pub mod rate_limit;
+pub mod request_id;
+pub mod runbooks;
+pub mod server;
+pub mod settings;
+pub mod suggest;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tokio::sync::Semaphore;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::{
+    metrics::Metrics,
+    problem::{Code, Problem},
+    settings::Lifecycle,
+};
+use crate::pipeline::Stages;
+
+pub use self::settings::HttpSettings;
+
+/// Every path is also served under this one.
+pub const PREFIX: &str = "/api/v1";
+
+/// What every handler can reach.
+pub struct Shared {
+    pub stages: Arc<Stages>,
+    pub metrics: Metrics,
+    pub lifecycle: Lifecycle,
+    pub permits: Semaphore,
+    pub body_deadline: Duration,
+    pub work_deadline: Duration,
+}
+
+/// A body has to arrive in this time, however long its work may take.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Work on a body up to this size takes less time than handing it to another thread.
+const INLINE_BYTES: usize = 32 << 10;
+
+/// The whole service, ready for requests.
+pub fn router(stages: Arc<Stages>, settings: HttpSettings) -> Router {
+    let shared = Arc::new(Shared::new(stages, &settings));
+    let routes = routes(&shared, &settings);
+    layered(Router::new().merge(routes.clone()).nest(PREFIX, routes), shared, &settings)
+}
+
+/// Puts around `routes` what every request passes; see `middleware.rs` for the order.
+pub fn layered(routes: Router<Arc<Shared>>, shared: Arc<Shared>, settings: &HttpSettings) -> Router {
+    let router = routes
+        .fallback(|| async { Problem::of(Code::NotFound) })
+        .method_not_allowed_fallback(|| async { Problem::of(Code::MethodNotAllowed) })
+        .layer(ServiceBuilder::new().layer(CatchPanicLayer::custom(middleware::panicked)).layer(middleware::compression()));
+    let router = match middleware::cors(&settings.cors_origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn_with_state(Arc::clone(&shared), middleware::envelope)).with_state(shared)
+}
+
+/// Every path that is served, as the router and the OpenAPI document write it.
+pub const PATHS: &[&str] = &[
+    "/diagnose",
+    "/suggest-runbook",
+    "/runbooks",
+    "/runbooks/{*id}",
+    "/",
+    "/health",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/problems/{code}",
+];
+
+fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> {
+    // These do work, so they are limited: per client, and in how many run at once.
+    let working = Router::new()
+        .route("/diagnose", post(diagnose::handler))
+        .route("/suggest-runbook", post(suggest::handler))
+        .route("/runbooks", get(runbooks::list))
+        .route("/runbooks/{*id}", get(runbooks::read))
+        .route_layer(from_fn_with_state(Arc::clone(shared), middleware::admission));
+    let working = match rate_limit::layer(settings) {
+        Some(limit) => working.route_layer(ServiceBuilder::new().map_response(rate_limit::announce).layer(limit)),
+        None => working,
+    };
+    // These answer whatever happens.
+    let always = Router::new()
+        .route("/", get(page::home))
+        .route("/health", get(health::health))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::page))
+        .route("/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::docs))
+        .route("/problems/{code}", get(openapi::problem));
+    working.merge(always)
+}
+
+/// The routes as metrics name them: with and without the prefix.
+fn route_names() -> Vec<String> {
+    let prefixed = |path: &str| if path == "/" { PREFIX.to_owned() } else { format!("{PREFIX}{path}") };
+    PATHS.iter().flat_map(|path| [(*path).to_owned(), prefixed(path)]).collect()
+}
+
+impl Shared {
+    pub fn new(stages: Arc<Stages>, settings: &HttpSettings) -> Self {
+        Self {
+            stages,
+            metrics: Metrics::new(route_names().iter().map(String::as_str)),
+            lifecycle: settings.lifecycle.clone(),
+            permits: Semaphore::new(usize::try_from(settings.max_concurrent_requests).unwrap_or(Semaphore::MAX_PERMITS)),
+            body_deadline: settings.request_timeout().min(BODY_DEADLINE),
+            work_deadline: settings.request_timeout(),
+        }
+    }
+
+    /// Runs `work`: here when it is small, else on a thread that may be busy for long.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        size_bytes: usize,
+        work: impl FnOnce(&Stages) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        if size_bytes <= INLINE_BYTES {
+            return Ok(work(&self.stages));
+        }
+        let stages = Arc::clone(&self.stages);
+        let task = tokio::task::spawn_blocking(move || work(&stages));
+        match tokio::time::timeout(self.work_deadline, task).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(_)) => Err(Problem::of(Code::Internal)),
+            Err(_) => Err(Problem::of(Code::Timeout)),
+        }
+    }
+}

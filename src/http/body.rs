@@ -1,0 +1,91 @@
+//! The body of a request: JSON, in UTF-8, bounded in size and time.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    http::{HeaderMap, header},
+};
+
+use super::{
+    json::Json,
+    problem::{Code, Problem},
+};
+
+/// Largest body: two texts of 256 KiB with their escapes, and names.
+pub const MAX_BODY_BYTES: usize = 600 << 10;
+
+/// A document and how much was sent for it.
+pub struct Document {
+    pub json: Json,
+    pub size_bytes: usize,
+}
+
+/// Reads the whole body as one JSON document.
+pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result<Document, Problem> {
+    require_json(headers)?;
+    let bytes = tokio::time::timeout(deadline, collect(body))
+        .await
+        .map_err(|_| Problem::of(Code::BodyTimeout))??;
+    let Ok(text) = std::str::from_utf8(&bytes) else {
+        return Err(Problem::of(Code::InvalidUtf8));
+    };
+    let json = serde_json::from_str(text).map_err(|error| {
+        Problem::new(Code::InvalidJson, format!("the body is not valid JSON: {error}"))
+    })?;
+    Ok(Document { json, size_bytes: bytes.len() })
+}
+
+/// `application/json` or any `application/*+json`, in UTF-8.
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = content_type.split(';').map(str::trim);
+    let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_json = media_type == "application/json"
+        || media_type.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json") && subtype.len() > 5);
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            matches!(value.trim().trim_matches('"').to_ascii_lowercase().as_str(), "utf-8" | "utf8")
+        }
+        Some(_) | None => true,
+    });
+    let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    if is_json && is_utf8 && is_plain { Ok(()) } else { Err(Problem::of(Code::UnsupportedMediaType)) }
+}
+
+/// All bytes of the body. The usual body is one frame and is not copied.
+async fn collect(mut body: Body) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+        return Err(too_large());
+    }
+    let mut first = Bytes::new();
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.map_err(|_| Problem::of(Code::IncompleteBody))?.into_data() else {
+            continue;
+        };
+        if first.len() + rest.len() + data.len() > MAX_BODY_BYTES {
+            return Err(too_large());
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut all = Vec::with_capacity(first.len() + rest.len());
+    all.extend_from_slice(&first);
+    all.append(&mut rest);
+    Ok(Bytes::from(all))
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
+}

@@ -1,0 +1,16 @@
+//! Faultline: one error in, one proven diagnosis out.
+//!
+//! `ARCHITECTURE.md` beside this file is the map. `pipeline/diagnose.rs` is the product in one function.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod classify;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod guard;
+pub mod http;
+pub mod pipeline;
+pub mod reason;
+pub mod retrieve;
+pub mod telemetry;

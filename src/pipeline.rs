@@ -1,0 +1,29 @@
+//! What Faultline does for its users: one public function per question, each the order of the stages and nothing else.
+
+pub mod diagnose;
+pub mod health;
+pub mod runbooks;
+pub mod suggest;
+
+use quick_cache::sync::Cache;
+
+use crate::{
+    classify::catalogue::Catalogue,
+    domain::{diagnosis::Diagnosis, evidence::Gap},
+    reason::rules::Advisor,
+    retrieve::library::Library,
+};
+
+/// The parts that every pass uses, made once at start-up.
+pub struct Stages {
+    pub catalogue: Catalogue,
+    pub library: Library,
+    pub advisor: Advisor,
+    /// What is missing in every pass of this process: no cluster, no model, ...
+    pub gaps: Vec<Gap>,
+    /// Rules answers by request: the same question has the same answer as long as nothing live is looked at.
+    pub answers: Cache<diagnose::Question, std::sync::Arc<Diagnosis>>,
+}
+
+/// Answers kept; the texts of their questions are bounded by [`diagnose::MAX_REMEMBERED_BYTES`].
+pub const REMEMBERED_ANSWERS: usize = 1024;

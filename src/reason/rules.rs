@@ -1,0 +1,268 @@
+//! The rules answer: a category's own words over what is known, with no model.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, Value};
+
+use super::{
+    template::{command_context, environment, placeholders, prose_context},
+    unknown::{self, Unknown},
+};
+use crate::domain::{
+    advice::{Draft, Playbook, Remedy},
+    parameters::Parameters,
+    symptom::{CategoryId, Severity},
+    target::Target,
+};
+
+/// What a category means here and what to do, before the risk of each command is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Advice {
+    pub severity: Severity,
+    pub root_cause: String,
+    pub explanation: String,
+    /// In the order to try them: look first, then fix.
+    pub commands: Vec<Draft>,
+    pub prevention: Vec<String>,
+    /// The runbook that the category itself names.
+    pub runbook: Option<String>,
+}
+
+/// Writes advice from playbooks. Cheap to use, costly to make: one per process.
+pub struct Advisor {
+    environment: Environment<'static>,
+    playbooks: BTreeMap<CategoryId, Playbook>,
+}
+
+impl Advisor {
+    /// Compiles and tries every template; the error tells each one that fails, as `category: field: why`.
+    pub fn new<'p>(playbooks: impl Iterator<Item = &'p Playbook>) -> Result<Self, Vec<String>> {
+        let mut advisor = Self { environment: environment(), playbooks: BTreeMap::new() };
+        let mut problems = Vec::new();
+        for playbook in playbooks {
+            for (field, source) in templates(playbook) {
+                if let Err(error) = advisor.environment.add_template_owned(name(&playbook.category, &field), source) {
+                    problems.push(format!("{}: {field}: {error}", playbook.category));
+                }
+            }
+            advisor.playbooks.insert(playbook.category.clone(), playbook.clone());
+        }
+        if problems.is_empty() {
+            problems = advisor.playbooks.values().flat_map(|playbook| advisor.try_empty(playbook)).collect();
+        }
+        if problems.is_empty() { Ok(advisor) } else { Err(problems) }
+    }
+
+    /// Advice for `category`, which is one of the playbooks' or `Unknown`.
+    pub fn advise(&self, category: &CategoryId, parameters: &Parameters, target: &Target) -> Option<Advice> {
+        let playbook = self.playbooks.get(category)?;
+        let parameters = completed(parameters, target);
+        let prose = prose_context(&parameters, &named(&parameters, target));
+        let command = command_context(&parameters);
+        let said = |field: &str| self.render(category, field, &prose).map(|text| sentence(&text));
+        Some(Advice {
+            severity: playbook.severity,
+            root_cause: said("root_cause").unwrap_or_else(|_| playbook.title.clone()),
+            explanation: said("explanation").unwrap_or_default(),
+            commands: self.commands(category, &playbook.remedies, &command, &prose),
+            prevention: playbook.prevention.clone(),
+            runbook: Some(playbook.runbook.clone()),
+        })
+    }
+
+    /// Advice for an error of no category, quoted.
+    pub fn advise_unknown(&self, quote: &str, parameters: &Parameters, target: &Target) -> Advice {
+        self.without_playbook(unknown::error(quote), parameters, target)
+    }
+
+    /// Advice for a text that reports no error.
+    pub fn advise_no_error(&self, mentions_faults: bool, parameters: &Parameters, target: &Target) -> Advice {
+        self.without_playbook(unknown::no_error(mentions_faults), parameters, target)
+    }
+
+    fn without_playbook(&self, unknown: Unknown, parameters: &Parameters, target: &Target) -> Advice {
+        let parameters = completed(parameters, target);
+        let prose = prose_context(&parameters, &named(&parameters, target));
+        let command = command_context(&parameters);
+        let commands = unknown
+            .remedies
+            .iter()
+            .filter(|remedy| self.holds(remedy, &prose))
+            .filter_map(|remedy| {
+                Some(draft(remedy, self.environment.render_str(&remedy.command, &command).ok()?, remedy.description.clone()))
+            })
+            .collect();
+        Advice {
+            severity: unknown.severity,
+            root_cause: unknown.root_cause,
+            explanation: unknown.explanation,
+            commands,
+            prevention: unknown.prevention,
+            runbook: unknown.runbook.map(str::to_owned),
+        }
+    }
+
+    fn commands(&self, category: &CategoryId, remedies: &[Remedy], command: &Value, prose: &Value) -> Vec<Draft> {
+        remedies
+            .iter()
+            .enumerate()
+            .filter(|(_, remedy)| self.holds(remedy, prose))
+            .filter_map(|(index, remedy)| {
+                let text = self.render(category, &format!("remedies[{index}].command"), command).ok()?;
+                let description = self.render(category, &format!("remedies[{index}].description"), command).ok()?;
+                Some(draft(remedy, text, description))
+            })
+            .collect()
+    }
+
+    fn holds(&self, remedy: &Remedy, prose: &Value) -> bool {
+        let Some(when) = &remedy.when else { return true };
+        self.environment.compile_expression(when).and_then(|when| when.eval(prose)).is_ok_and(|value| value.is_true())
+    }
+
+    fn render(&self, category: &CategoryId, field: &str, context: &Value) -> Result<String, minijinja::Error> {
+        self.environment.get_template(&name(category, field))?.render(context)
+    }
+
+    /// Problems of a playbook when nothing is known: prose must still read well, commands must still render.
+    fn try_empty(&self, playbook: &Playbook) -> Vec<String> {
+        let nothing = Parameters::default();
+        let prose = prose_context(&nothing, NO_TARGET);
+        let command = command_context(&nothing);
+        let mut problems = Vec::new();
+        for (field, _) in templates(playbook) {
+            let context = if field.starts_with("remedies") { &command } else { &prose };
+            match self.render(&playbook.category, &field, context) {
+                Ok(text) if text.contains(['\n', '\r']) && field.ends_with("command") => {
+                    problems.push(format!("{}: {field}: is more than one line", playbook.category));
+                }
+                Ok(_) => {}
+                Err(error) => problems
+                    .push(format!("{}: {field}: {error} (guard a name that may be unknown: {{% if name %}})", playbook.category)),
+            }
+        }
+        for (index, remedy) in playbook.remedies.iter().enumerate() {
+            if let Some(Err(error)) = remedy.when.as_deref().map(|when| self.environment.compile_expression(when)?.eval(&prose)) {
+                problems.push(format!("{}: remedies[{index}].when: {error}", playbook.category));
+            }
+        }
+        problems
+    }
+}
+
+/// The target where a request names none.
+const NO_TARGET: &str = "the workload";
+
+fn templates(playbook: &Playbook) -> Vec<(String, String)> {
+    let mut all =
+        vec![("root_cause".to_owned(), playbook.root_cause.clone()), ("explanation".to_owned(), playbook.explanation.clone())];
+    for (index, remedy) in playbook.remedies.iter().enumerate() {
+        all.push((format!("remedies[{index}].command"), remedy.command.clone()));
+        all.push((format!("remedies[{index}].description"), remedy.description.clone()));
+    }
+    all
+}
+
+fn name(category: &CategoryId, field: &str) -> String {
+    format!("{category}.{field}")
+}
+
+fn draft(remedy: &Remedy, command: String, description: String) -> Draft {
+    let command = command.trim().to_owned();
+    Draft { placeholders: placeholders(&command), command, description: sentence(&description), action: remedy.action }
+}
+
+/// One line with single blanks.
+fn sentence(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The request's own names before those of the text, and the workload they imply.
+fn completed(parameters: &Parameters, target: &Target) -> Parameters {
+    let mut all = Parameters::default();
+    let mut offer = |name: &str, value: &Option<String>| {
+        if let Some(value) = value {
+            all.offer(name, value);
+        }
+    };
+    offer("namespace", &target.namespace);
+    offer("pod", &target.pod);
+    offer("deployment", &target.deployment);
+    offer("container", &target.container);
+    if let Some(kind) = &target.kind {
+        offer(parameter_of(kind), &target.name);
+    }
+    for (name, value) in parameters.iter() {
+        all.offer(name, value);
+    }
+    if let Some(workload) = workload(&all) {
+        all.offer("workload", &workload);
+    }
+    all
+}
+
+/// The parameter that names an object of `kind`.
+fn parameter_of(kind: &str) -> &str {
+    match kind {
+        "persistentvolumeclaim" | "pvc" => "claim",
+        other => other,
+    }
+}
+
+/// `deployment/api` and the like: as named, or as the name of the pod implies.
+fn workload(parameters: &Parameters) -> Option<String> {
+    for kind in ["deployment", "statefulset", "daemonset", "job"] {
+        if let Some(name) = parameters.get(kind) {
+            return Some(format!("{kind}/{name}"));
+        }
+    }
+    let pod = parameters.get("pod")?;
+    let (rest, last) = pod.rsplit_once('-')?;
+    if let Some((name, hash)) = rest.rsplit_once('-')
+        && last.len() == 5
+        && (8..=10).contains(&hash.len())
+        && hash.bytes().chain(last.bytes()).all(|byte| byte.is_ascii_alphanumeric())
+        && hash.bytes().any(|byte| byte.is_ascii_digit())
+    {
+        return Some(format!("deployment/{name}"));
+    }
+    last.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("statefulset/{rest}"))
+}
+
+/// The object in trouble, for prose.
+fn named(parameters: &Parameters, target: &Target) -> String {
+    let full = |kind: &str, name: &str| match parameters.get("namespace") {
+        Some(namespace) if !matches!(kind, "node" | "namespace" | "persistentvolume") => format!("{kind} {namespace}/{name}"),
+        Some(_) | None => format!("{kind} {name}"),
+    };
+    if let (Some(kind), Some(name)) = (&target.kind, &target.name) {
+        return full(kind, name);
+    }
+    for kind in ["pod", "deployment", "statefulset", "daemonset", "job"] {
+        if let Some(name) = parameters.get(kind) {
+            return full(kind, name);
+        }
+    }
+    NO_TARGET.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Parameters {
+        let mut parameters = Parameters::default();
+        for (name, value) in pairs {
+            parameters.offer(name, value);
+        }
+        parameters
+    }
+
+    #[test]
+    fn the_workload_is_read_off_the_pod_name() {
+        assert_eq!(workload(&with(&[("pod", "api-server-7d9f8b6c5-xk4jn")])).as_deref(), Some("deployment/api-server"));
+        assert_eq!(workload(&with(&[("pod", "postgres-0")])).as_deref(), Some("statefulset/postgres"));
+        assert_eq!(workload(&with(&[("pod", "my-app-xyz")])), None);
+        assert_eq!(workload(&with(&[("pod", "a-0"), ("deployment", "web")])).as_deref(), Some("deployment/web"));
+    }
+}

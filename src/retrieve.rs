@@ -1,0 +1,35 @@
+//! Retrieval: which runbook fits, and which passage of it.
+//!
+//! ```text
+//! files -> runbook (front matter, sections) -> passages -> lexical index
+//! query -> words (denoised, codes explained) ----------------^ -> suggestions, or none: no runbook fits
+//! ```
+//!
+//! Everything here is plain computation on text; only loading a library reads files.
+
+pub mod decisive;
+pub mod evaluate;
+pub mod excerpt;
+pub mod folder;
+pub mod front_matter;
+pub mod hash;
+pub mod lexical;
+pub mod library;
+pub mod lint;
+pub mod noise;
+pub mod postings;
+pub mod query;
+pub mod reasons;
+pub mod render;
+pub mod runbook;
+pub mod score;
+pub mod split;
+pub mod stopwords;
+pub mod tokens;
+pub mod tone;
+
+pub use evaluate::{Case, RetrievalReport, evaluate};
+pub use library::Library;
+pub use lint::lint;
+pub use query::Query;
+pub use runbook::{Problem, Runbook};

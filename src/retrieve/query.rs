@@ -1,0 +1,103 @@
+//! A query's words, weighed: what was said, what its codes mean, and what the caller adds.
+
+use super::decisive::decisive;
+use super::hash::{FastMap, FastSet};
+use super::reasons::meaning;
+use super::tokens::{Word, each_word};
+
+/// What to search for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Query<'a> {
+    /// The error as it was said: a sentence, an alert, a pasted log. Noise in it does no harm.
+    pub text: &'a str,
+    /// Error categories already found, most likely first. Runbooks that declare one are preferred.
+    pub categories: &'a [&'a str],
+    /// Further words worth looking for, such as the reasons seen in the cluster.
+    pub words: &'a [&'a str],
+}
+
+/// The distinct words of a query.
+#[derive(Debug, Default)]
+pub struct QueryWords {
+    /// Words of the text itself, with how often and how weightily they were said, in order of their first mention.
+    pub said: Vec<Said>,
+    /// Neighbouring words, as positions in `said`.
+    pub pairs: FastSet<(usize, usize)>,
+    /// Words that were not said: meanings of codes, categories, further words.
+    pub implied: FastMap<Box<str>, f32>,
+    positions: FastMap<Box<str>, usize>,
+}
+
+/// A word, and how it was said.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// The word in lower case, not stemmed.
+    pub word: Box<str>,
+    /// The greatest weight with which it was said.
+    pub weight: f32,
+    /// How many times it was said.
+    pub count: u32,
+}
+
+impl Said {
+    /// A word said a few times matters more; one said on every line of a log is the log's furniture.
+    pub fn emphasis(&self) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a count of at most a few dozen")]
+        let repeats = self.count.min(FURNITURE_COUNT) as f32;
+        let share = if self.count > FURNITURE_COUNT { FURNITURE_WEIGHT } else { 1.0 };
+        self.weight * share * (1.0 + REPEAT_WEIGHT * repeats.min(8.0).ln())
+    }
+}
+
+const REPEAT_WEIGHT: f32 = 0.2;
+const FURNITURE_COUNT: u32 = 40;
+const FURNITURE_WEIGHT: f32 = 0.3;
+const MEANING_WEIGHT: f32 = 0.65;
+const CATEGORY_WEIGHT: f32 = 0.8;
+const EXTRA_WEIGHT: f32 = 0.7;
+
+impl QueryWords {
+    /// The words of `query`.
+    pub fn of(query: &Query<'_>) -> QueryWords {
+        let mut words = QueryWords::default();
+        let mut previous = None;
+        each_word(&decisive(query.text), &mut |word| {
+            let position = words.say(word);
+            if !word.is_compound {
+                words.pairs.extend(previous.map(|previous| (previous, position)));
+                previous = Some(position);
+            }
+        });
+        for category in query.categories {
+            each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
+        }
+        for extra in query.words {
+            each_word(extra, &mut |word| words.imply(word.text, EXTRA_WEIGHT));
+        }
+        words
+    }
+
+    /// Notes a word of the text and tells its position in `said`.
+    fn say(&mut self, word: Word<'_>) -> usize {
+        if let Some(&position) = self.positions.get(word.text) {
+            let said = &mut self.said[position];
+            said.count += 1;
+            said.weight = said.weight.max(word.weight);
+            return position;
+        }
+        let position = self.said.len();
+        self.positions.insert(word.text.into(), position);
+        self.said.push(Said { word: word.text.into(), weight: word.weight, count: 1 });
+        if let Some(words) = meaning(word.text) {
+            each_word(words, &mut |implied| self.imply(implied.text, MEANING_WEIGHT * word.weight));
+        }
+        position
+    }
+
+    fn imply(&mut self, word: &str, weight: f32) {
+        match self.implied.get_mut(word) {
+            Some(known) => *known = known.max(weight),
+            None => _ = self.implied.insert(word.into(), weight),
+        }
+    }
+}

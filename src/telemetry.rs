@@ -1,0 +1,63 @@
+//! What the process tells about itself: its log and its metrics.
+
+use std::{io::IsTerminal, panic, str::FromStr};
+
+use clap::{Args, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::http::metrics;
+
+/// What is logged and how.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Log")]
+pub struct LogSettings {
+    /// error, warn, info, debug or trace; or by part: info,faultline::http=debug
+    #[arg(long, env, default_value = "info")]
+    pub log_level: LogLevel,
+
+    /// Form of the log on stderr; when not set: text on a terminal, else json
+    #[arg(long, env, value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+/// A filter that is known to be valid.
+#[derive(Clone, Debug)]
+pub struct LogLevel(String);
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let filter = text.trim().to_ascii_lowercase();
+        match EnvFilter::try_new(&filter) {
+            Ok(_) if !filter.is_empty() => Ok(Self(filter)),
+            Ok(_) => Err("must not be empty".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// Starts the log and the metrics; once per process, before anything else.
+pub fn init(settings: &LogSettings) {
+    let _ = metrics::recorder();
+    let terminal = std::io::stderr().is_terminal();
+    let format = settings.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
+    let filter = EnvFilter::new(&settings.log_level.0);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It fails only where a subscriber is set already, and then that one is meant.
+    let _ = match format {
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Text => log.with_ansi(terminal).try_init(),
+    };
+    panic::set_hook(Box::new(|panic| {
+        // The panic's own text may quote what somebody sent, so only its place is logged.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked at {place}");
+    }));
+}

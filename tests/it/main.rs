@@ -1,0 +1,5 @@
+//! Integration tests: a module per capability.
+
+mod http;
+mod support;
+mod tidy;
