@@ -70,9 +70,12 @@ impl App {
         };
         let serving = server::serve(listener, router, async { _ = stop.await }, grace);
         tokio::select! {
-            true = serving => info!("stopped"),
+            all_finished = serving => if all_finished {
+                info!("stopped");
+            } else {
+                warn!(grace_seconds = grace.as_secs(), "stopped with requests in work, whose time was up");
+            },
             () = watch => warn!("stopped at the second signal, with requests in work"),
-            else => warn!(grace_seconds = grace.as_secs(), "stopped with requests in work, whose time was up"),
         }
         upkeep.abort();
         Ok(())

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command};
+use clap::{
+    Args, Command,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use crate::{http::HttpSettings, telemetry::LogSettings};
 
@@ -22,11 +25,11 @@ pub struct Settings {
 #[command(next_help_heading = "Rules and runbooks")]
 pub struct KnowledgeSettings {
     /// Folder of runbooks; when not set: `runbooks` where it exists, else those that are built in
-    #[arg(long, env)]
+    #[arg(long, env, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub runbook_dir: Option<PathBuf>,
 
     /// Folder of rule files that add to the built-in categories or replace them; none when not set
-    #[arg(long, env)]
+    #[arg(long, env, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub rules_dir: Option<PathBuf>,
 }
 
@@ -75,7 +78,7 @@ pub fn reference() -> Vec<(String, String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Settings, reference};
+    use super::{RunbookPlace, Settings, reference};
     use clap::{Args, Command, FromArgMatches};
 
     fn parsed(arguments: &[&str]) -> Result<Settings, String> {
@@ -103,6 +106,13 @@ mod tests {
             let variable = flag.trim_start_matches('-').replace('-', "_").to_uppercase();
             assert!(error.contains(&variable), "{flag}={value}: {error}");
         }
+    }
+
+    #[test]
+    fn an_empty_value_is_as_good_as_none() {
+        let settings = parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies="]).expect("empty values");
+        assert_eq!(settings.knowledge.rules_dir(), None);
+        assert_ne!(settings.knowledge.runbook_place(), RunbookPlace::Folder("".into()));
     }
 
     #[test]

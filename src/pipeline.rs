@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 
 use crate::{
     classify::catalogue::Catalogue,
-    domain::{diagnosis::Diagnosis, evidence::Gap},
+    domain::{diagnosis::Answer, evidence::Gap},
     reason::rules::Advisor,
     retrieve::library::Library,
 };
@@ -22,8 +22,8 @@ pub struct Stages {
     /// What is missing in every pass of this process: no cluster, no model, ...
     pub gaps: Vec<Gap>,
     /// Rules answers by request: the same question has the same answer as long as nothing live is looked at.
-    pub answers: Cache<diagnose::Question, std::sync::Arc<Diagnosis>>,
+    pub answers: Cache<diagnose::Question, std::sync::Arc<Answer>>,
 }
 
 /// Answers kept; the texts of their questions are bounded by [`diagnose::MAX_REMEMBERED_BYTES`].
-pub const REMEMBERED_ANSWERS: usize = 1024;
+pub const REMEMBERED_ANSWERS: usize = 512;

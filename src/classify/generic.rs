@@ -47,7 +47,7 @@ fn strength(words: &[u8], level: Level) -> Option<u8> {
     };
     found.filter(|_| {
         let at = TROUBLE.find(words);
-        at.is_none_or(|word| !mention::is_mention_in(words, word.start(), word.end()))
+        at.is_none_or(|word| !mention::is_talk(words) && !mention::is_mention(words, word.start(), word.end()))
     })
 }
 

@@ -5,15 +5,24 @@ use regex_syntax::hir::{Hir, HirKind};
 /// Shortest literal worth searching for.
 pub const MIN_LITERAL_BYTES: usize = 3;
 
-/// A set of lower-case literals of which every match of `hir` contains at least one, ignoring ASCII case.
+/// Literals of one set are alternatives; more of them than this say little.
+const MAX_ALTERNATIVES: usize = 48;
+
+/// Sets of lower-case literals: every match of `hir` contains at least one literal of *each* set, ignoring ASCII case.
 ///
-/// `None` when there is no such set whose members all have [`MIN_LITERAL_BYTES`]. `hir` must be parsed case-sensitively:
-/// the caller searches a lower-case copy of the text.
-pub fn required_literals(hir: &Hir) -> Option<Vec<String>> {
-    let mut found = best(hir)?;
-    found.sort_unstable();
-    found.dedup();
-    (shortest(&found) >= MIN_LITERAL_BYTES).then_some(found)
+/// The most telling set is first; at most `most` are given. Empty when there is no set whose members all have
+/// [`MIN_LITERAL_BYTES`]. `hir` must be parsed case-sensitively: the caller searches a lower-case copy of the text.
+pub fn required_literals(hir: &Hir, most: usize) -> Vec<Vec<String>> {
+    let mut all = sets(hir);
+    for set in &mut all {
+        set.sort_unstable();
+        set.dedup();
+    }
+    all.retain(|set| shortest(set) >= MIN_LITERAL_BYTES && set.len() <= MAX_ALTERNATIVES);
+    all.sort_by_key(|set| std::cmp::Reverse(worth(set)));
+    all.dedup();
+    all.truncate(most);
+    all
 }
 
 /// True when no match of `hir` can contain a line feed.
@@ -33,29 +42,31 @@ pub fn stays_in_line(hir: &Hir) -> bool {
     }
 }
 
-fn best(hir: &Hir) -> Option<Vec<String>> {
+fn sets(hir: &Hir) -> Vec<Vec<String>> {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => None,
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => Vec::new(),
         HirKind::Literal(literal) => {
-            let text = std::str::from_utf8(&literal.0).ok()?;
-            Some(vec![text.to_ascii_lowercase()])
+            std::str::from_utf8(&literal.0).map(|text| vec![vec![text.to_ascii_lowercase()]]).unwrap_or_default()
         }
-        HirKind::Repetition(repetition) => (repetition.min >= 1).then(|| best(&repetition.sub)).flatten(),
-        HirKind::Capture(capture) => best(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min >= 1 => sets(&repetition.sub),
+        HirKind::Repetition(_) => Vec::new(),
+        HirKind::Capture(capture) => sets(&capture.sub),
+        // One set for all branches: the most telling one of each.
         HirKind::Alternation(parts) => {
-            let mut all = Vec::new();
+            let mut union = Vec::new();
             for part in parts {
-                all.extend(best(part)?);
+                let Some(best) = sets(part).into_iter().max_by_key(|set| worth(set)) else { return Vec::new() };
+                union.extend(best);
             }
-            Some(all)
+            vec![union]
         }
-        HirKind::Concat(parts) => parts.iter().filter_map(best).max_by_key(|set| worth(set)),
+        HirKind::Concat(parts) => parts.iter().flat_map(sets).collect(),
     }
 }
 
 /// Long literals first (they hit seldom), then few of them.
 fn worth(set: &[String]) -> (usize, std::cmp::Reverse<usize>) {
-    (shortest(set).min(8), std::cmp::Reverse(set.len()))
+    (shortest(set).min(24), std::cmp::Reverse(set.len()))
 }
 
 fn shortest(set: &[String]) -> usize {
@@ -66,24 +77,23 @@ fn shortest(set: &[String]) -> usize {
 mod tests {
     use super::*;
 
-    fn check(pattern: &str, expected: Option<&[&str]>) {
+    fn check(pattern: &str, expected: &[&[&str]]) {
         let hir = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).unwrap();
-        let found = required_literals(&hir);
-        assert_eq!(found.as_deref().map(|set| set.iter().map(String::as_str).collect::<Vec<_>>()), expected.map(<[_]>::to_vec));
+        assert_eq!(required_literals(&hir, 3), expected, "{pattern}");
     }
 
     #[test]
-    fn the_longest_part_that_every_match_has_is_required() {
-        check(r"\bOOMKilled\b", Some(&["oomkilled"]));
-        check(r"(?:liveness|readiness) probe failed", Some(&[" probe failed"]));
-        check(r"exit(?:ed)? +code[^\n]{0,20}137", Some(&["code"]));
-        check(r"(?:no such host|server misbehaving)", Some(&["no such host", "server misbehaving"]));
+    fn every_part_that_each_match_has_is_required_the_longest_first() {
+        check(r"\bOOMKilled\b", &[&["oomkilled"]]);
+        check(r"(?:liveness|readiness) probe failed", &[&[" probe failed"], &["liveness", "readiness"]]);
+        check(r"exit(?:ed)? +code[^\n]{0,20}137", &[&["exit"], &["code"], &["137"]]);
+        check(r"(?:no such host|server misbehaving)", &[&["no such host", "server misbehaving"]]);
     }
 
     #[test]
     fn a_pattern_that_can_match_without_a_literal_has_none() {
-        check(r"\d+ of \d+|x", None);
-        check(r"(?:abcd)?\d+", None);
+        check(r"\d+ of \d+|x", &[]);
+        check(r"(?:abcd)?\d+", &[]);
     }
 
     #[test]

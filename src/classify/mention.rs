@@ -9,17 +9,13 @@ use super::{
     text::{Line, Text},
 };
 
-/// True when the words at `start..end` of the buffer do not report a fault.
-pub fn is_mention(text: &Text, start: usize, end: usize) -> bool {
-    let line = &text.lines()[text.line_at(start)];
-    is_mention_in(text.line_str(line).as_bytes(), start - line.start, end.min(line.end) - line.start)
+/// True when a line talks about faults in general and reports none.
+pub fn is_talk(line: &[u8]) -> bool {
+    TALK.is_match(line) && !FATAL_HEADER.is_match(line)
 }
 
-/// The same for a line on its own and offsets into it.
-pub fn is_mention_in(whole: &[u8], from: usize, to: usize) -> bool {
-    if TALK.is_match(whole) && !FATAL_HEADER.is_match(whole) {
-        return true;
-    }
+/// True when the words at `from..to` of the line `whole` do not report a fault.
+pub fn is_mention(whole: &[u8], from: usize, to: usize) -> bool {
     let before = &whole[from.saturating_sub(CONTEXT_BYTES)..from];
     let after = &whole[to..whole.len().min(to + CONTEXT_BYTES)];
     let words = &whole[from..to];

@@ -15,7 +15,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: String,
-    literals: Vec<String>,
+    /// Every match holds a literal of each set; the most telling set first. Empty only for [`Pattern::parse_free`].
+    literals: Vec<Vec<String>>,
     stays_in_line: bool,
     compiled: OnceLock<Regex>,
 }
@@ -38,7 +39,10 @@ impl Pattern {
     /// Checks `source` without compiling it.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
         let hir = parse(source)?;
-        let literals = required_literals(&hir).ok_or(PatternError::NoLiteral)?;
+        let literals = required_literals(&hir, MAX_SETS);
+        if literals.is_empty() {
+            return Err(PatternError::NoLiteral);
+        }
         Ok(Self { source: source.to_owned(), literals, stays_in_line: stays_in_line(&hir), compiled: OnceLock::new() })
     }
 
@@ -64,8 +68,9 @@ impl Pattern {
         &self.source
     }
 
+    /// One of these, in lower case, is part of every match.
     pub fn literals(&self) -> &[String] {
-        &self.literals
+        self.literals.first().map_or(&[], Vec::as_slice)
     }
 
     pub fn regex(&self) -> &Regex {
@@ -117,23 +122,33 @@ pub struct Match {
 pub struct PatternSet {
     patterns: Vec<Pattern>,
     prefilter: AhoCorasick,
-    /// For each literal of the prefilter, the patterns that require it.
-    owners: Vec<Vec<u32>>,
+    /// For each literal of the prefilter, the patterns that require it, each with the bit of the set it belongs to.
+    owners: Vec<Vec<(u32, u8)>>,
+    /// For each pattern, the bits of all its sets.
+    complete: Vec<u8>,
 }
+
+/// Sets of literals per pattern that are looked for: two tell most, a third is rarely worth its search.
+const MAX_SETS: usize = 3;
 
 /// Matches of one pattern in one line (or, for a pattern that crosses lines, in the whole text) that are looked at.
 const MATCHES_PER_PLACE: usize = 4;
 
 impl PatternSet {
     pub fn new(patterns: Vec<Pattern>) -> Self {
-        let mut literals: Vec<&str> = patterns.iter().flat_map(|pattern| pattern.literals.iter().map(String::as_str)).collect();
+        let mut literals: Vec<&str> =
+            patterns.iter().flat_map(|pattern| pattern.literals.iter().flatten()).map(String::as_str).collect();
         literals.sort_unstable();
         literals.dedup();
         let mut owners = vec![Vec::new(); literals.len()];
+        let mut complete = vec![0; patterns.len()];
         for (index, pattern) in patterns.iter().enumerate() {
-            for literal in &pattern.literals {
-                if let Ok(place) = literals.binary_search(&literal.as_str()) {
-                    owners[place].push(u32::try_from(index).unwrap_or(u32::MAX));
+            for (set, alternatives) in pattern.literals.iter().enumerate() {
+                complete[index] |= 1 << set;
+                for literal in alternatives {
+                    if let Ok(place) = literals.binary_search(&literal.as_str()) {
+                        owners[place].push((u32::try_from(index).unwrap_or(u32::MAX), 1 << set));
+                    }
                 }
             }
         }
@@ -142,43 +157,53 @@ impl PatternSet {
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(&literals)
             .expect("literals of checked patterns are few and short");
-        Self { patterns, prefilter, owners }
+        Self { patterns, prefilter, owners, complete }
     }
 
     /// Every match in `text`, in order of pattern, then of place.
     pub fn matches(&self, text: &Text) -> Vec<Match> {
-        let mut candidates: Vec<(u32, u32)> = Vec::new();
+        let mut found = Vec::new();
+        for (pattern, place) in self.candidates(text) {
+            let (from, haystack) = match place {
+                Place::Text => (0, text.buffer()),
+                Place::Line(line) => (text.lines()[line].start, text.line_str(&text.lines()[line])),
+            };
+            let matches = self.patterns[pattern].regex().find_iter(haystack.as_bytes()).take(MATCHES_PER_PLACE);
+            found.extend(matches.map(|matched| Match { pattern, start: from + matched.start(), end: from + matched.end() }));
+        }
+        found
+    }
+
+    /// The patterns that can match, each with where: all its sets of literals are there.
+    fn candidates(&self, text: &Text) -> Vec<(usize, Place)> {
+        let mut candidates = Vec::new();
+        let mut in_line = vec![0_u8; self.patterns.len()];
+        let mut in_text = vec![0_u8; self.patterns.len()];
+        let mut touched: Vec<u32> = Vec::new();
         let mut line = 0;
         for hit in self.prefilter.find_overlapping_iter(text.lowered()) {
-            // Overlapping matches come in order of their end.
+            // Overlapping matches come in order of their end, so lines come in order.
             while line + 1 < text.lines().len() && text.lines()[line + 1].start < hit.end() {
                 line += 1;
+                touched.drain(..).for_each(|pattern| in_line[pattern as usize] = 0);
             }
-            for &pattern in &self.owners[hit.pattern().as_usize()] {
-                let place = if self.patterns[pattern as usize].stays_in_line { line } else { WHOLE_TEXT as usize };
-                candidates.push((pattern, u32::try_from(place).unwrap_or(WHOLE_TEXT)));
+            for &(pattern, bit) in &self.owners[hit.pattern().as_usize()] {
+                let index = pattern as usize;
+                let (seen, place) = if self.patterns[index].stays_in_line {
+                    touched.push(pattern);
+                    (&mut in_line[index], Place::Line(line))
+                } else {
+                    (&mut in_text[index], Place::Text)
+                };
+                let before = *seen;
+                *seen |= bit;
+                if *seen == self.complete[index] && before != *seen {
+                    candidates.push((index, place));
+                }
             }
         }
         candidates.sort_unstable();
-        candidates.dedup();
-
-        let mut found = Vec::new();
-        for (pattern, place) in candidates {
-            let pattern = pattern as usize;
-            let (from, haystack) = match place {
-                WHOLE_TEXT => (0, text.buffer().as_bytes()),
-                line => {
-                    let line = &text.lines()[line as usize];
-                    (line.start, text.line_str(line).as_bytes())
-                }
-            };
-            found.extend(self.patterns[pattern].regex().find_iter(haystack).take(MATCHES_PER_PLACE).map(|matched| Match {
-                pattern,
-                start: from + matched.start(),
-                end: from + matched.end(),
-            }));
-        }
-        found
+        candidates
     }
 
     /// The named captures of a match found in `text`.
@@ -200,5 +225,10 @@ impl PatternSet {
     }
 }
 
-/// Stands for "not one line" where a line number is expected.
-const WHOLE_TEXT: u32 = u32::MAX;
+/// Where a pattern is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Line(usize),
+    /// It can cross lines.
+    Text,
+}

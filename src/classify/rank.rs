@@ -1,5 +1,7 @@
 //! From matches to findings: which is a detail, which a symptom, which the root.
 
+use std::collections::HashMap;
+
 use super::{
     catalogue::{Catalogue, Meaning},
     line::Level,
@@ -112,6 +114,9 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
         })
         .collect();
     let places = Places::of(text);
+    // What holds for a line holds for every match in it.
+    let mut talk: HashMap<usize, bool> = HashMap::new();
+    let mut recovered: HashMap<usize, bool> = HashMap::new();
     let mut dismissed = 0;
     let mut hits = Vec::new();
     for matched in matches {
@@ -119,21 +124,24 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
         let said = &catalogue.rules()[rule].patterns[pattern];
         let is_excluded =
             excluded.iter().any(|(other, span)| *other == rule && span.start < matched.end && matched.start < span.end);
-        if is_excluded || mention::is_mention(text, matched.start, matched.end) {
+        let index = text.line_at(matched.start);
+        let line = &text.lines()[index];
+        let words = text.line_str(line).as_bytes();
+        let is_talk = *talk.entry(index).or_insert_with(|| mention::is_talk(words));
+        if is_excluded || is_talk || mention::is_mention(words, matched.start - line.start, matched.end.min(line.end) - line.start) {
             dismissed += 1;
             continue;
         }
         if said.unless.iter().any(|unless| unless.regex().is_match(text.buffer().as_bytes())) {
             continue;
         }
-        let line = text.line_at(matched.start);
-        if mention::is_recovered(text, line) {
+        if *recovered.entry(index).or_insert_with(|| mention::is_recovered(text, index)) {
             dismissed += 1;
             continue;
         }
-        let confidence = (said.confidence + places.weight(text, line)).min(0.99);
+        let confidence = (said.confidence + places.weight(text, index)).min(0.99);
         if confidence >= MIN_CONFIDENCE {
-            hits.push(Hit { rule, line, matched: *matched, confidence });
+            hits.push(Hit { rule, line: index, matched: *matched, confidence });
         }
     }
     if !hits.is_empty() && mention::is_over(text) {

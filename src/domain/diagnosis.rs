@@ -1,9 +1,9 @@
 //! The answer to one error.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
     advice::FixCommand,
@@ -15,12 +15,18 @@ use super::{
 /// Version of the shape of [`Diagnosis`]; raised when a field changes its meaning.
 pub const SCHEMA_VERSION: &str = "1";
 
-/// One diagnosis. The order of the fields is the order in which a person reads them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// One diagnosis: an answer, given once.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Diagnosis {
-    pub schema_version: &'static str,
     pub request_id: String,
     pub timestamp: Timestamp,
+    /// Shared, because the same question has the same answer.
+    pub answer: Arc<Answer>,
+}
+
+/// What is wrong and what to do. The order of the fields is the order in which a person reads them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
     pub mode: Mode,
     pub severity: Severity,
     pub error_category: CategoryId,
@@ -43,6 +49,61 @@ pub struct Diagnosis {
     pub llm: LlmUse,
     /// Milliseconds spent per stage.
     pub timings_ms: BTreeMap<&'static str, f64>,
+}
+
+impl Deref for Diagnosis {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+impl Serialize for Diagnosis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Answer {
+            mode,
+            severity,
+            error_category,
+            confidence,
+            root_cause,
+            explanation,
+            fix_commands,
+            prevention_tips,
+            related_runbooks,
+            runbook_passages,
+            findings,
+            evidence,
+            gaps,
+            cluster_health,
+            incident_id,
+            llm,
+            timings_ms,
+        } = &*self.answer;
+        let mut object = serializer.serialize_struct("Diagnosis", 20)?;
+        object.serialize_field("schema_version", SCHEMA_VERSION)?;
+        object.serialize_field("request_id", &self.request_id)?;
+        // Milliseconds always, so that two answers sort as text.
+        object.serialize_field("timestamp", &format_args!("{:.3}", self.timestamp))?;
+        object.serialize_field("mode", mode)?;
+        object.serialize_field("severity", severity)?;
+        object.serialize_field("error_category", error_category)?;
+        object.serialize_field("confidence", confidence)?;
+        object.serialize_field("root_cause", root_cause)?;
+        object.serialize_field("explanation", explanation)?;
+        object.serialize_field("fix_commands", fix_commands)?;
+        object.serialize_field("prevention_tips", prevention_tips)?;
+        object.serialize_field("related_runbooks", related_runbooks)?;
+        object.serialize_field("runbook_passages", runbook_passages)?;
+        object.serialize_field("findings", findings)?;
+        object.serialize_field("evidence", evidence)?;
+        object.serialize_field("gaps", gaps)?;
+        object.serialize_field("cluster_health", cluster_health)?;
+        object.serialize_field("incident_id", incident_id)?;
+        object.serialize_field("llm", llm)?;
+        object.serialize_field("timings_ms", timings_ms)?;
+        object.end()
+    }
 }
 
 /// The state of the cluster around the target. Uninhabited until a cluster can be looked at.

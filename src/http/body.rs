@@ -1,10 +1,6 @@
 //! The body of a request: JSON, in UTF-8, bounded in size and time.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    time::Duration,
-};
+use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use axum::{
     body::{Body, Bytes, HttpBody},
@@ -19,6 +15,9 @@ use super::{
 /// Largest body: two texts of 256 KiB with their escapes, and names.
 pub const MAX_BODY_BYTES: usize = 600 << 10;
 
+/// A body that is too large is still read up to this size: most clients read no answer before they have sent all.
+const MAX_DRAINED_BYTES: u64 = 8 << 20;
+
 /// A document and how much was sent for it.
 pub struct Document {
     pub json: Json,
@@ -27,10 +26,9 @@ pub struct Document {
 
 /// Reads the whole body as one JSON document.
 pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result<Document, Problem> {
+    let collected = tokio::time::timeout(deadline, collect(body)).await;
+    let bytes = collected.map_err(|_| Problem::of(Code::BodyTimeout))??;
     require_json(headers)?;
-    let bytes = tokio::time::timeout(deadline, collect(body))
-        .await
-        .map_err(|_| Problem::of(Code::BodyTimeout))??;
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(Problem::of(Code::InvalidUtf8));
     };
@@ -59,31 +57,32 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// All bytes of the body. The usual body is one frame and is not copied.
 async fn collect(mut body: Body) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
     let mut first = Bytes::new();
     let mut rest: Vec<u8> = Vec::new();
+    let mut seen_bytes = 0;
+    if body.size_hint().lower() > MAX_DRAINED_BYTES {
+        return Err(too_large());
+    }
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(data) = frame.map_err(|_| Problem::of(Code::IncompleteBody))?.into_data() else {
             continue;
         };
-        if first.len() + rest.len() + data.len() > MAX_BODY_BYTES {
-            return Err(too_large());
+        seen_bytes += data.len();
+        if seen_bytes as u64 > MAX_DRAINED_BYTES {
+            break;
         }
-        if first.is_empty() {
+        if seen_bytes > MAX_BODY_BYTES {
+            (first, rest) = (Bytes::new(), Vec::new());
+        } else if first.is_empty() {
             first = data;
         } else {
             rest.extend_from_slice(&data);
         }
     }
-    if rest.is_empty() {
-        return Ok(first);
+    if seen_bytes > MAX_BODY_BYTES {
+        return Err(too_large());
     }
-    let mut all = Vec::with_capacity(first.len() + rest.len());
-    all.extend_from_slice(&first);
-    all.append(&mut rest);
-    Ok(Bytes::from(all))
+    Ok(if rest.is_empty() { first } else { Bytes::from([first.as_ref(), &rest].concat()) })
 }
 
 fn too_large() -> Problem {

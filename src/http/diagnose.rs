@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use jiff::{Timestamp, Unit};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::{
     Shared,
@@ -79,5 +79,5 @@ fn read(document: Json) -> Result<Question, Problem> {
 #[expect(clippy::disallowed_methods, reason = "this is the edge where the clock is read, once per request")]
 fn now() -> Timestamp {
     let now = Timestamp::now();
-    now.round(Unit::Millisecond).unwrap_or(now)
+    now.round(TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Trunc)).unwrap_or(now)
 }

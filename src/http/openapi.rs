@@ -64,7 +64,7 @@ fn docs_body(document: &Value) -> String {
     let paths = document["paths"].as_object().into_iter().flatten();
     for (path, methods) in paths {
         for (method, operation) in methods.as_object().into_iter().flatten() {
-            endpoint(&mut body, path, &method.to_uppercase(), operation);
+            endpoint(&mut body, document, path, &method.to_uppercase(), operation);
         }
     }
     body.push_str("<h2 id=\"problems\">Problems</h2>\n<table><tr><th>Status</th><th>Code</th><th>Meaning</th></tr>\n");
@@ -76,7 +76,7 @@ fn docs_body(document: &Value) -> String {
     body
 }
 
-fn endpoint(body: &mut String, path: &str, method: &str, operation: &Value) {
+fn endpoint(body: &mut String, document: &Value, path: &str, method: &str, operation: &Value) {
     let summary = escape(operation["summary"].as_str().unwrap_or_default());
     let _ = write!(body, "<h2><span class=\"method\">{method}</span> <code>{}</code></h2>\n<p>{summary}</p>\n", escape(path));
     paragraphs(body, operation["description"].as_str());
@@ -88,7 +88,9 @@ fn endpoint(body: &mut String, path: &str, method: &str, operation: &Value) {
     };
     let _ = write!(body, "<pre><code>{}</code></pre>\n<table><tr><th>Status</th><th>Answer</th></tr>\n", escape(&curl));
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
-        let description = response["description"].as_str().or_else(|| response["$ref"].as_str()).unwrap_or_default();
+        let referred = response["$ref"].as_str().and_then(|pointer| document.pointer(pointer.trim_start_matches('#')));
+        let response = referred.unwrap_or(response);
+        let description = response["description"].as_str().unwrap_or_default();
         let types: Vec<_> = response["content"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
         let _ = writeln!(body, "<tr><td>{}</td><td>{} <span class=\"quiet\">{}</span></td></tr>", escape(status), escape(description), escape(&types.join(", ")));
     }

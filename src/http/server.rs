@@ -24,7 +24,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until `stop` is done, then lets requests in work finish for at most `grace`. Tells whether all did.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, grace: Duration) -> bool {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE).pipeline_flush(true);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {

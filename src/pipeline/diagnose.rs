@@ -9,7 +9,7 @@ use crate::{
     classify::{self, Classification, Origin, Reading},
     domain::{
         advice::{Draft, FixCommand},
-        diagnosis::{Diagnosis, LlmStatus, LlmUse, Mode, RunbookPassage, SCHEMA_VERSION},
+        diagnosis::{Answer, Diagnosis, LlmStatus, LlmUse, Mode, RunbookPassage},
         evidence::Gap,
         symptom::CategoryId,
         target::Target,
@@ -47,18 +47,19 @@ const PASSAGES: usize = 3;
 /// Diagnoses one question. Never fails: what could not be looked at stands in `gaps`.
 pub fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let size = question.error_message.len() + question.logs.as_ref().map_or(0, String::len);
-    if size > MAX_REMEMBERED_BYTES {
-        return Diagnosis { request_id: pass.request_id, timestamp: pass.now, ..fresh(stages, question) };
-    }
-    let known = stages.answers.get(question).unwrap_or_else(|| {
-        let answer = Arc::new(fresh(stages, question));
-        stages.answers.insert(question.clone(), Arc::clone(&answer));
-        answer
-    });
-    Diagnosis { request_id: pass.request_id, timestamp: pass.now, ..(*known).clone() }
+    let answer = if size > MAX_REMEMBERED_BYTES {
+        Arc::new(fresh(stages, question))
+    } else {
+        stages.answers.get(question).unwrap_or_else(|| {
+            let answer = Arc::new(fresh(stages, question));
+            stages.answers.insert(question.clone(), Arc::clone(&answer));
+            answer
+        })
+    };
+    Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer }
 }
 
-fn fresh(stages: &Stages, question: &Question) -> Diagnosis {
+fn fresh(stages: &Stages, question: &Question) -> Answer {
     let mut timings = Timings::start();
     let mut said = vec![(Origin::ErrorMessage, question.error_message.as_str())];
     said.extend(question.logs.as_deref().map(|logs| (Origin::Logs, logs)));
@@ -82,10 +83,7 @@ fn fresh(stages: &Stages, question: &Question) -> Diagnosis {
     };
     let mut gaps = found.gaps;
     gaps.extend(stages.gaps.iter().cloned());
-    Diagnosis {
-        schema_version: SCHEMA_VERSION,
-        request_id: String::new(),
-        timestamp: Timestamp::UNIX_EPOCH,
+    Answer {
         mode: Mode::Rules,
         severity: advice.severity,
         error_category: category,

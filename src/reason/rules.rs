@@ -31,42 +31,58 @@ pub struct Advice {
 /// Writes advice from playbooks. Cheap to use, costly to make: one per process.
 pub struct Advisor {
     environment: Environment<'static>,
-    playbooks: BTreeMap<CategoryId, Playbook>,
+    plans: BTreeMap<CategoryId, Plan>,
+}
+
+/// A playbook with the names under which its templates are compiled.
+struct Plan {
+    playbook: Playbook,
+    root_cause: String,
+    explanation: String,
+    remedies: Vec<RemedyNames>,
+}
+
+struct RemedyNames {
+    command: String,
+    description: String,
+    /// `None` = always offered.
+    when: Option<String>,
 }
 
 impl Advisor {
     /// Compiles and tries every template; the error tells each one that fails, as `category: field: why`.
     pub fn new<'p>(playbooks: impl Iterator<Item = &'p Playbook>) -> Result<Self, Vec<String>> {
-        let mut advisor = Self { environment: environment(), playbooks: BTreeMap::new() };
+        let mut advisor = Self { environment: environment(), plans: BTreeMap::new() };
         let mut problems = Vec::new();
         for playbook in playbooks {
-            for (field, source) in templates(playbook) {
-                if let Err(error) = advisor.environment.add_template_owned(name(&playbook.category, &field), source) {
-                    problems.push(format!("{}: {field}: {error}", playbook.category));
+            let plan = Plan::of(playbook);
+            for (name, source) in plan.templates() {
+                if let Err(error) = advisor.environment.add_template_owned(name.clone(), source) {
+                    problems.push(format!("{name}: {error}"));
                 }
             }
-            advisor.playbooks.insert(playbook.category.clone(), playbook.clone());
+            advisor.plans.insert(playbook.category.clone(), plan);
         }
         if problems.is_empty() {
-            problems = advisor.playbooks.values().flat_map(|playbook| advisor.try_empty(playbook)).collect();
+            problems = advisor.plans.values().flat_map(|plan| advisor.try_empty(plan)).collect();
         }
         if problems.is_empty() { Ok(advisor) } else { Err(problems) }
     }
 
-    /// Advice for `category`, which is one of the playbooks' or `Unknown`.
+    /// Advice for `category`; `None` when there is no playbook for it.
     pub fn advise(&self, category: &CategoryId, parameters: &Parameters, target: &Target) -> Option<Advice> {
-        let playbook = self.playbooks.get(category)?;
+        let plan = self.plans.get(category)?;
         let parameters = completed(parameters, target);
         let prose = prose_context(&parameters, &named(&parameters, target));
         let command = command_context(&parameters);
-        let said = |field: &str| self.render(category, field, &prose).map(|text| sentence(&text));
+        let said = |name: &str| self.render(name, &prose).map(|text| sentence(&text));
         Some(Advice {
-            severity: playbook.severity,
-            root_cause: said("root_cause").unwrap_or_else(|_| playbook.title.clone()),
-            explanation: said("explanation").unwrap_or_default(),
-            commands: self.commands(category, &playbook.remedies, &command, &prose),
-            prevention: playbook.prevention.clone(),
-            runbook: Some(playbook.runbook.clone()),
+            severity: plan.playbook.severity,
+            root_cause: said(&plan.root_cause).unwrap_or_else(|_| plan.playbook.title.clone()),
+            explanation: said(&plan.explanation).unwrap_or_default(),
+            commands: self.commands(plan, &command, &prose),
+            prevention: plan.playbook.prevention.clone(),
+            runbook: Some(plan.playbook.runbook.clone()),
         })
     }
 
@@ -102,70 +118,86 @@ impl Advisor {
         }
     }
 
-    fn commands(&self, category: &CategoryId, remedies: &[Remedy], command: &Value, prose: &Value) -> Vec<Draft> {
-        remedies
-            .iter()
-            .enumerate()
-            .filter(|(_, remedy)| self.holds(remedy, prose))
-            .filter_map(|(index, remedy)| {
-                let text = self.render(category, &format!("remedies[{index}].command"), command).ok()?;
-                let description = self.render(category, &format!("remedies[{index}].description"), command).ok()?;
-                Some(draft(remedy, text, description))
-            })
-            .collect()
-    }
-
+    /// For the few remedies that come without a playbook.
     fn holds(&self, remedy: &Remedy, prose: &Value) -> bool {
         let Some(when) = &remedy.when else { return true };
         self.environment.compile_expression(when).and_then(|when| when.eval(prose)).is_ok_and(|value| value.is_true())
     }
 
-    fn render(&self, category: &CategoryId, field: &str, context: &Value) -> Result<String, minijinja::Error> {
-        self.environment.get_template(&name(category, field))?.render(context)
+    fn commands(&self, plan: &Plan, command: &Value, prose: &Value) -> Vec<Draft> {
+        plan.playbook
+            .remedies
+            .iter()
+            .zip(&plan.remedies)
+            .filter(|(_, names)| names.when.as_ref().is_none_or(|when| self.render(when, prose).is_ok_and(|held| held == HOLDS)))
+            .filter_map(|(remedy, names)| {
+                let text = self.render(&names.command, command).ok()?;
+                let description = self.render(&names.description, command).ok()?;
+                Some(draft(remedy, text, description))
+            })
+            .collect()
     }
 
-    /// Problems of a playbook when nothing is known: prose must still read well, commands must still render.
-    fn try_empty(&self, playbook: &Playbook) -> Vec<String> {
+    fn render(&self, name: &str, context: &Value) -> Result<String, minijinja::Error> {
+        self.environment.get_template(name)?.render(context)
+    }
+
+    /// Problems of a plan when nothing is known: prose must still read well, commands must still render.
+    fn try_empty(&self, plan: &Plan) -> Vec<String> {
         let nothing = Parameters::default();
         let prose = prose_context(&nothing, NO_TARGET);
         let command = command_context(&nothing);
         let mut problems = Vec::new();
-        for (field, _) in templates(playbook) {
-            let context = if field.starts_with("remedies") { &command } else { &prose };
-            match self.render(&playbook.category, &field, context) {
-                Ok(text) if text.contains(['\n', '\r']) && field.ends_with("command") => {
-                    problems.push(format!("{}: {field}: is more than one line", playbook.category));
-                }
-                Ok(_) => {}
-                Err(error) => problems
-                    .push(format!("{}: {field}: {error} (guard a name that may be unknown: {{% if name %}})", playbook.category)),
+        let conditions = plan.remedies.iter().filter_map(|names| names.when.as_ref());
+        for name in [&plan.root_cause, &plan.explanation].into_iter().chain(conditions) {
+            if let Err(error) = self.render(name, &prose) {
+                problems.push(format!("{name}: {error} (guard a name that may be unknown: {{% if name %}})"));
             }
         }
-        for (index, remedy) in playbook.remedies.iter().enumerate() {
-            if let Some(Err(error)) = remedy.when.as_deref().map(|when| self.environment.compile_expression(when)?.eval(&prose)) {
-                problems.push(format!("{}: remedies[{index}].when: {error}", playbook.category));
+        for name in plan.remedies.iter().flat_map(|names| [&names.command, &names.description]) {
+            match self.render(name, &command) {
+                Ok(text) if name.ends_with("command") && text.contains(['\n', '\r']) => problems.push(format!("{name}: is more than one line")),
+                Ok(_) => {}
+                Err(error) => problems.push(format!("{name}: {error}")),
             }
         }
         problems
     }
 }
 
+/// What the template of a condition prints where it holds.
+const HOLDS: &str = "1";
+
+impl Plan {
+    fn of(playbook: &Playbook) -> Self {
+        let name = |field: &str| format!("{}: {field}", playbook.category);
+        let remedies = playbook.remedies.iter().enumerate().map(|(index, remedy)| RemedyNames {
+            command: name(&format!("remedies[{index}].command")),
+            description: name(&format!("remedies[{index}].description")),
+            when: remedy.when.as_ref().map(|_| name(&format!("remedies[{index}].when"))),
+        });
+        Self { root_cause: name("root_cause"), explanation: name("explanation"), remedies: remedies.collect(), playbook: playbook.clone() }
+    }
+
+    /// Name and source of every template.
+    fn templates(&self) -> Vec<(String, String)> {
+        let mut all = vec![
+            (self.root_cause.clone(), self.playbook.root_cause.clone()),
+            (self.explanation.clone(), self.playbook.explanation.clone()),
+        ];
+        for (remedy, names) in self.playbook.remedies.iter().zip(&self.remedies) {
+            all.push((names.command.clone(), remedy.command.clone()));
+            all.push((names.description.clone(), remedy.description.clone()));
+            if let (Some(name), Some(when)) = (&names.when, &remedy.when) {
+                all.push((name.clone(), format!("{{% if {when} %}}{HOLDS}{{% endif %}}")));
+            }
+        }
+        all
+    }
+}
+
 /// The target where a request names none.
 const NO_TARGET: &str = "the workload";
-
-fn templates(playbook: &Playbook) -> Vec<(String, String)> {
-    let mut all =
-        vec![("root_cause".to_owned(), playbook.root_cause.clone()), ("explanation".to_owned(), playbook.explanation.clone())];
-    for (index, remedy) in playbook.remedies.iter().enumerate() {
-        all.push((format!("remedies[{index}].command"), remedy.command.clone()));
-        all.push((format!("remedies[{index}].description"), remedy.description.clone()));
-    }
-    all
-}
-
-fn name(category: &CategoryId, field: &str) -> String {
-    format!("{category}.{field}")
-}
 
 fn draft(remedy: &Remedy, command: String, description: String) -> Draft {
     let command = command.trim().to_owned();

@@ -1,8 +1,9 @@
 //! What clients get when all is well.
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{Answer, TestApp};
 
 #[tokio::test]
 async fn a_diagnosis_is_complete() {
@@ -29,7 +30,8 @@ async fn the_request_id_and_the_time_are_those_of_the_request() {
     let (first, second) = (app.post("/diagnose", &body).await, app.post("/diagnose", &body).await);
     assert_eq!(first.json()["request_id"], first.header("x-request-id"));
     assert_ne!(first.json()["request_id"], second.json()["request_id"]);
-    assert!(first.json()["timestamp"].as_str() <= second.json()["timestamp"].as_str());
+    let time = |answer: &Answer| answer.json()["timestamp"].as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect("a time");
+    assert!(time(&first) <= time(&second));
 }
 
 #[tokio::test]
