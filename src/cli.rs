@@ -7,7 +7,10 @@ mod healthcheck;
 mod human;
 mod knowledge;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -32,7 +35,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  it could not be done, or a check found problems; the reason is on stderr
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category
-  4  `diagnose`: no error is seen; `suggest`: no runbook fits";
+  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -124,8 +127,10 @@ pub fn run() -> ExitCode {
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "faultline", &mut io::stdout());
-            Ok(Outcome::Done)
+            // Into memory first: the generator panics where a reader has seen enough.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "faultline", &mut script);
+            io::stdout().write_all(&script).map(|()| Outcome::Done).map_err(CliError::from)
         }
         Command::Settings => knowledge::settings_table(),
     };
@@ -154,7 +159,6 @@ fn serve(settings: Settings) -> Result<Outcome, CliError> {
 
 /// The error with all its causes, on stderr.
 fn complain(error: &dyn std::error::Error) {
-    use std::io::Write;
     let mut text = format!("faultline: {error}");
     let mut cause = error.source();
     while let Some(source) = cause {

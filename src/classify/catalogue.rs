@@ -91,7 +91,7 @@ impl Catalogue {
         }
         let says = PatternSet::new(patterns);
         let own = rules.iter().filter(|rule| rule.is_own).flat_map(|rule| &rule.patterns);
-        let gate = Gate::new(own.flat_map(|said| said.pattern.literals()).map(String::as_str));
+        let gate = Gate::new(own.flat_map(|said| said.pattern.literals()));
         Ok(Self { rules, says, meanings, gate, explained_by: relations.explained_by, absorbed_by: relations.absorbed_by })
     }
 

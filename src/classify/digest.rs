@@ -29,6 +29,9 @@ pub struct Gate {
 
 /// What trouble is told with, in lower case. Each has four bytes or more, and is rare in healthy logs; two searches hold them all.
 const TROUBLE: &[&str] = &[
+    " 502 ",
+    " 503 ",
+    " 504 ",
     " down",
     " full",
     " no ",

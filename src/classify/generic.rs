@@ -28,27 +28,25 @@ fn strength(words: &[u8], level: Level) -> Option<u8> {
         Level::Unsaid | Level::Warning => false,
         Level::Info | Level::Debug => return None,
     };
-    if !is_loud && !TROUBLE.is_match(words) {
+    if (!is_loud && !TROUBLE.is_match(words)) || HARMLESS_LINE.is_match(words) || mention::is_talk(words) {
         return None;
     }
-    if HARMLESS.is_match(words) {
+    let telling = HARMLESS.replace_all(words, b" ".as_slice());
+    if is_loud && telling.iter().any(u8::is_ascii_alphabetic) {
+        return Some(3);
+    }
+    let word = TROUBLE.find(&telling)?;
+    if mention::is_mention(&telling, word.start(), word.end()) {
         return None;
     }
-    let found = if EXCEPTION.is_match(words) {
-        Some(if level == Level::Warning { 1 } else { 3 })
-    } else if is_loud {
-        Some(3)
-    } else if STATEMENT.is_match(words) {
-        Some(if level == Level::Warning { 1 } else { 2 })
-    } else if COMPLAINT.is_match(words) {
-        Some(1)
+    let (exception, statement) = if level == Level::Warning { (1, 1) } else { (3, 2) };
+    if EXCEPTION.is_match(&telling) {
+        Some(exception)
+    } else if STATEMENT.is_match(&telling) {
+        Some(statement)
     } else {
-        None
-    };
-    found.filter(|_| {
-        let at = TROUBLE.find(words);
-        at.is_none_or(|word| !mention::is_talk(words) && !mention::is_mention(words, word.start(), word.end()))
-    })
+        COMPLAINT.is_match(&telling).then_some(1)
+    }
 }
 
 fn regex(source: &str) -> Regex {
@@ -97,18 +95,23 @@ static COMPLAINT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// Lines in which the word is a name, a setting or a count of nothing.
+/// Words that are a name, a setting or a count of nothing; the rest of their line may still report an error.
 static HARMLESS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r#"\b(?:0|no|zero|without|any)\s+(?:\w+\s+)?(?:errors?|failures?|exceptions?|failed|problems?|crashes|faults?)\b
         |\b(?:errors?|failures?|failed|exceptions?|err|crashes|errorCount|error_count|unavailable)["']?\s*[:=]+\s*["']?(?:0\b|nil\b|null\b|none\b|false\b|""|\[\s*\]|\{\s*\})
-        |--[\w-]*(?:error|fail|crash|panic|exit)[\w-]*|\b[\w./-]*error[\w-]*\.(?:log|html?|json|ya?ml|go|rs|py|js|ts|java|md|txt|css)\b
-        |\b(?:log|logging|log_?level|min(?:imum)?_?level)\s*(?:level)?\s*(?:[:=]|\bto\b|\bis\b|\bset\s+to\b)+\s*["']?(?:error|fatal|critical|debug|info|warn)
+        |--[\w-]+(?:=\S*)?|\b[\w./]*(?:errors?|exceptions?|failures?|failed|fail|timeout|crash|retry|abort|panic)-\w[\w./-]*|\b[\w./-]*error[\w-]*\.(?:log|html?|json|ya?ml|go|rs|py|js|ts|java|md|txt|css)\b
+        |\b(?:log|logging|log[-_\ ]?level|min(?:imum)?_?level)\s*(?:level)?\s*(?:[:=]|\bto\b|\bis\b|\bset\s+to\b)+\s*["']?(?:error|fatal|critical|debug|info|warn)
         |\bexit(?:ed|s)?\s+(?:with\s+)?(?:code|status)\s*[:=]?\s*0\b|\b(?:on|if|stop_on|fail_on|ignore|retry_on|continue-on)[_-]?(?:error|failure|fail)\b
-        |\b(?:errors?|exceptions?|crash(?:es)?|failures?)\s+(?:handling|handler|budget|page|pages|rate|rates|reporting|reporter|tracking|monitoring|middleware|boundary|messages?\s+(?:guide|style)|codes?\s+(?:table|list|reference)|type|types|class|log(?:s|ger)?\s+(?:enabled|initiali[sz]ed|at))\b
-        |\bhow\s+(?:do|does|can|should|would|to)\b[^\n]{0,120}\?|\b(?:error|failure|exception|crash)[- ](?:free|proof|tolerant|safe)\b
-        |\b(?:errors?|failures?)\s+(?:were|was|have\ been|has\ been)\s+(?:fixed|resolved|handled|cleared)\b
-        |\b(?:200|201|204|301|302|304)\b\s+\d+\s|"\s+(?:200|201|204|301|302|304)\b"#,
+        |\b(?:errors?|exceptions?|crash(?:es)?|failures?)\s+(?:handling|handlers?|budget|page|pages|rate|rates|reporting|reporter|tracking|monitoring|middleware|boundary|messages?\s+(?:guide|style)|codes?\s+(?:table|list|reference)|type|types|class|log(?:s|ger)?\s+(?:enabled|initiali[sz]ed|at))\b
+        |\b(?:error|failure|exception|crash)[-\ ](?:free|proof|tolerant|safe)\b|\bshut(?:s|ting)?\s+down\b|\b(?:errors?|failures?)\s+(?:were|was|have\ been|has\ been)\s+(?:fixed|resolved|handled|cleared)\b"#,
+    )
+});
+
+/// Lines that report no error whatever their words: served requests, questions how to do something.
+static HARMLESS_LINE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"\b(?:200|201|204|301|302|304)\b\s+\d+\s|"\s+(?:200|201|204|301|302|304)\b|\bhow\s+(?:do|does|can|should|would|to)\b[^\n]{0,120}\?"#,
     )
 });
 

@@ -14,7 +14,8 @@ pub enum Level {
 impl Level {
     /// The level that a word of a log line names, in any case.
     pub fn from_word(word: &str) -> Option<Self> {
-        const WORDS: [(&str, Level); 21] = [
+        const WORDS: [(&str, Level); 22] = [
+            ("log", Level::Info),
             ("trace", Level::Debug),
             ("debug", Level::Debug),
             ("dbg", Level::Debug),

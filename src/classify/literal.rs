@@ -8,21 +8,35 @@ pub const MIN_LITERAL_BYTES: usize = 3;
 /// Literals of one set are alternatives; more of them than this say little.
 const MAX_ALTERNATIVES: usize = 48;
 
-/// Sets of lower-case literals: every match of `hir` contains at least one literal of *each* set, ignoring ASCII case.
+/// Ways in which `hir` can match, each as sets of lower-case literals: every match contains, for at least one way, a literal
+/// of *each* of its sets, ignoring ASCII case.
 ///
-/// The most telling set is first; at most `most` are given. Empty when there is no set whose members all have
+/// The most telling set of a way is first; at most `most` are given. Empty when some way has no set whose members all have
 /// [`MIN_LITERAL_BYTES`]. `hir` must be parsed case-sensitively: the caller searches a lower-case copy of the text.
-pub fn required_literals(hir: &Hir, most: usize) -> Vec<Vec<String>> {
+pub fn required_literals(hir: &Hir, most: usize) -> Vec<Vec<Vec<String>>> {
+    let ways: Vec<_> = match hir.kind() {
+        HirKind::Alternation(branches) if branches.len() <= MAX_WAYS => branches.iter().map(|branch| way(branch, most)).collect(),
+        _ => vec![way(hir, most)],
+    };
+    if ways.iter().any(Vec::is_empty) { Vec::new() } else { ways }
+}
+
+/// Branches of a pattern that are told apart.
+const MAX_WAYS: usize = 12;
+/// Shortest literal of a set that is looked for beside a more telling one.
+const MIN_FURTHER_BYTES: usize = 2;
+
+fn way(hir: &Hir, most: usize) -> Vec<Vec<String>> {
     let mut all = sets(hir);
     for set in &mut all {
         set.sort_unstable();
         set.dedup();
     }
-    all.retain(|set| shortest(set) >= MIN_LITERAL_BYTES && set.len() <= MAX_ALTERNATIVES);
+    all.retain(|set| shortest(set) >= MIN_FURTHER_BYTES && set.len() <= MAX_ALTERNATIVES);
     all.sort_by_key(|set| std::cmp::Reverse(worth(set)));
     all.dedup();
     all.truncate(most);
-    all
+    if all.first().is_some_and(|set| shortest(set) < MIN_LITERAL_BYTES) { Vec::new() } else { all }
 }
 
 /// True when no match of `hir` can contain a line feed.
@@ -77,17 +91,17 @@ fn shortest(set: &[String]) -> usize {
 mod tests {
     use super::*;
 
-    fn check(pattern: &str, expected: &[&[&str]]) {
+    fn check(pattern: &str, expected: &[&[&[&str]]]) {
         let hir = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).unwrap();
         assert_eq!(required_literals(&hir, 3), expected, "{pattern}");
     }
 
     #[test]
     fn every_part_that_each_match_has_is_required_the_longest_first() {
-        check(r"\bOOMKilled\b", &[&["oomkilled"]]);
-        check(r"(?:liveness|readiness) probe failed", &[&[" probe failed"], &["liveness", "readiness"]]);
-        check(r"exit(?:ed)? +code[^\n]{0,20}137", &[&["exit"], &["code"], &["137"]]);
-        check(r"(?:no such host|server misbehaving)", &[&["no such host", "server misbehaving"]]);
+        check(r"\bOOMKilled\b", &[&[&["oomkilled"]]]);
+        check(r"(?:liveness|readiness) probe failed", &[&[&[" probe failed"], &["liveness", "readiness"]]]);
+        check(r"exit(?:ed)? +code[^\n]{0,20}137", &[&[&["exit"], &["code"], &["137"]]]);
+        check(r"no such host|(?:db|redis) down", &[&[&["no such host"]], &[&[" down"], &["db", "redis"]]]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tells a fault that is reported from one that is only mentioned: denied, counted as zero, documented, recovered from.
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -22,6 +22,7 @@ pub fn is_mention(whole: &[u8], from: usize, to: usize) -> bool {
     (NEGATED.is_match(before) && !DOUBLE_NEGATIVE.is_match(before))
         || ZERO.is_match(after)
         || (ZERO_IN_TABLE.is_match(after) && !words.contains(&b' '))
+        || INNER_NOT.is_match(words)
         || is_part_of_name(before, words, after)
         || TOPIC.is_match(after)
         || (OVER.is_match(after) && !NOT_OVER.is_match(after))
@@ -35,38 +36,42 @@ pub fn is_recovered(text: &Text, line: usize) -> bool {
     if RETRY_SUCCEEDED.is_match(words) {
         return true;
     }
+    if failed.level == Level::Fatal || GIVEN_UP.is_match(words) {
+        return false;
+    }
     let later = &text.lines()[line + 1..];
-    let is_retried = failed.level <= Level::Warning
-        || RETRY.is_match(words)
-        || later.iter().take(2).any(|next| RETRY.is_match(words_of(next)));
-    if !is_retried || failed.level == Level::Fatal || GIVEN_UP.is_match(words) {
+    let is_retried = RETRY.is_match(words) || later.iter().take(2).any(|next| RETRY.is_match(words_of(next)));
+    if !is_retried && failed.level > Level::Warning {
         return false;
     }
     later.iter().enumerate().any(|(distance, next)| {
         let said = words_of(next);
-        next.level <= Level::Unsaid
-            && RECOVERED.is_match(said)
-            && !NOT_RECOVERED.is_match(said)
-            && (distance < RECOVERY_LINES || share_topic(words, said))
+        if next.level > Level::Unsaid || !RECOVERED.is_match(said) || NOT_RECOVERED.is_match(said) {
+            return false;
+        }
+        let is_near = distance < RECOVERY_LINES;
+        let shared = shared_topics(words, said);
+        if RECONNECTED.is_match(said) {
+            shared >= 1 || (is_near && is_retried)
+        } else {
+            is_retried && shared >= if is_near { 1 } else { 2 }
+        }
     })
 }
 
-/// A success so soon after a retry is taken for its success; a later one must be about the same thing.
+/// A success so soon after a retry is most likely its success.
 const RECOVERY_LINES: usize = 4;
 
-/// True when two lines have a telling word in common, by its first letters.
-fn share_topic(one: &[u8], other: &[u8]) -> bool {
+/// How many telling words two lines have in common, by their first letters.
+fn shared_topics(one: &[u8], other: &[u8]) -> usize {
     const STEM: usize = 6;
     let is_telling =
         |word: &&[u8]| word.len() >= 5 && !COMMON.iter().any(|common| word[..5].eq_ignore_ascii_case(common.as_bytes()));
-    let stems = |line: &[u8]| -> Vec<Vec<u8>> {
-        line.split(|byte| !byte.is_ascii_alphabetic())
-            .filter(is_telling)
-            .map(|word| word[..word.len().min(STEM)].to_ascii_lowercase())
-            .collect()
+    let stems = |line: &[u8]| -> BTreeSet<Vec<u8>> {
+        let words = line.split(|byte| !byte.is_ascii_alphabetic()).filter(is_telling);
+        words.map(|word| word[..word.len().min(STEM)].to_ascii_lowercase()).collect()
     };
-    let known = stems(one);
-    stems(other).iter().any(|stem| known.contains(stem))
+    stems(one).intersection(&stems(other)).count()
 }
 
 /// Beginnings of words that any two log lines share.
@@ -131,6 +136,13 @@ static DOUBLE_NEGATIVE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// "has not expired": the words of the match deny it themselves.
+static INNER_NOT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"\b(?:not|never|hasn't|isn't|wasn't)\s+(?:yet\s+|been\s+|being\s+|currently\s+|get(?:ting)?\s+)*(?:expired|failing|crash(?:ed|ing)|exceeded|evicted|(?:oom)?killed|throttled|lost|corrupt(?:ed)?|stuck)\b",
+    )
+});
+
 /// What follows makes it the name of a thing made for faults.
 static TOPIC: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -155,6 +167,7 @@ static ZERO: LazyLock<Regex> = LazyLock::new(|| {
         r#"^(?:_?(?:count(?:er)?|total|events?|errors?|kills?|restarts?)s?)?["'`)\]]*[\ \t]*
         (?:[:=]+|\bis|\bare|\bwas|\bwere|["'\]]?\}|\bcount(?:er)?s?(?:\ is)?[:=]?|\bevents?(?:\ is)?[:=]?)[\ \t"']*
         (?:false|0(?:\.0+)?|none|null|nil|off|disabled|<none>|""|\[\s*\]|zero)(?:["',;}\ \t\])]|$|\.\s|\.$)
+        |^\s?\?\s+(?:no|nope)\b
         |^\ (?:events?|errors?|keys?|pods?|kills?|count|requests?|connections?|restarts?|warnings?)\b[^\n:;,=]{0,40}[:=]\ ?0(?:[,;\ ]|$)"#,
     )
 });
@@ -167,7 +180,7 @@ static OVER: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"^[^.;!?\n]{0,90}(?:
           \b(?:was|were|is|are|been|now|already|all|got)\ (?:now\ |all\ |already\ |since\ |been\ )?(?:resolved|fixed|solved|gone|cleared|mitigated|healthy)\b
-          |\b(?:recovered|cleared\ up|went\ away|gone\ now|back\ to\ normal|healthy\ again|fixed\ (?:in|by|with|since|yesterday)|resolved\ (?:in|by|itself|at|on))\b
+          |\bresolved\s*(?:$|[.,])|\b(?:recovered|cleared\ up|went\ away|gone\ now|back\ to\ normal|healthy\ again|fixed\ (?:in|by|with|since|yesterday)|resolved\ (?:in|by|itself|at|on))\b
           |\b(?:succeeded|succeeds|ok|worked)\ (?:on|after|at)\ (?:the\ )?(?:\w+\ )?(?:retry|attempt|try|\d)
           |\b(?:retry|attempt|try)\ (?:\#?\d+\ )?(?:succeeded|ok|worked|was\ successful)
           |\bthen\ (?:passed|succeeded|recovered|connected|worked)\b|\b(?:is|are|as)\ expected\b
@@ -186,18 +199,22 @@ static TALK: LazyLock<Regex> = LazyLock::new(|| {
         r#"^\s*(?:[-*]\s+|\d+\.\s+)?(?:\*\*|`)?(?:fix(?:es|ed)?|feat(?:ure)?|chore|docs?|refactor|perf|tests?|ci|build|style|revert|added|changed|removed|fixed|improved|deprecated)(?:\([^)\n]*\))?!?(?:\*\*|`)?:\s
         |^\s*[-*]\s+(?:\[[^\]]*\]\s*)?(?:fix(?:es|ed)?|add(?:s|ed)?|improv(?:es?|ed)|handles?|bump(?:s|ed)?|remov(?:es?|ed)|document(?:s|ed)?|updat(?:es?|ed)|avoids?|prevents?)\b
         |^\s*\#{1,4}\s+\S
-        |^\s*(?:\#|//|/\*|<!--)\s*[a-z]
+        |^\s*(?:\#\s|//|/\*|<!--)\s*[a-z]
         |^\s*-\s*(?:alert|record):\s|^\s*-?\s*(?:expr|runbook_url|matchers?|regex|pattern):\s
         |\b(?:rate|increase|absent|min_over_time|max_over_time)\s*\(|\bsum\s+by\s*\(
-        |^\s*(?:\#\s+)?(?:ok\s+\d+\b|PASS(?:ED)?\b|---\s+PASS|\[\s*(?:OK|PASSED)\s*\])|\.\.\.\s*ok\s*$|\bPASS(?:ED)?\s*(?:\(|\[|$)|^\s*\xE2\x9C[\x93\x94\x85]
+        |^\s*(?:\#\s+)?(?:ok\s+\d+\b|PASS(?:ED)?\b|---\s+PASS|\[\s*(?:OK|PASSED)\s*\])|\.\.\.\s*ok\s*$|\bPASS(?:ED)?\s*(?:\(|\[|$|Test)|^\s*\xE2\x9C[\x93\x94\x85]
         |\bop=Exists\b|^\s*Tolerations:|\btolerationSeconds\b
         |\bwhat\s+(?:does|is|are|do)\s+(?:an?\s+)?["'`]?(?:exit\b|[a-z]\w{4,})["'`]?(?:\s+\w+){0,4}\s+(?:mean|stand\s+for)\b|\bwhat\s+is\s+the\s+difference\b|\bdifference\s+between\b
         |\b(?:docs?|documentation|article|blog\s*post|guide|tutorial|chapter|glossary|wiki|handbook|training|workshop|webinar|talk|slides|onboarding|cheat\s*sheet|postmortem|post-mortem|retro)\b[^.\n]{0,60}\b(?:about|on|for|explains?|describes?|covers?|lists?|how|template)\b
         |\b(?:explains?|describes?|covers?|documents?|learn)\s+(?:what|how|why|when|the|common)\b
         |^\s*(?:\#\s+)?(?:HELP|TYPE)\s+\w+
         |^\s*(?:an?|any|each|every)\s+(?:pod|container|node|job|process|deployment|volume)s?\s+(?:that|which|whose|is|are|gets?|may|can)\b|\b(?:pods?|containers?)\s+(?:are|is|gets?|get)\s+\w+\s+when(?:ever)?\s+(?:an?|the)\b|^\s*the\s+(?:kubelet|scheduler|kernel|controller)\s+(?:evicts|kills|restarts|marks|deletes)\b
+        |^\s*(?:documentation|docs?|runbooks?|playbooks?|wiki|faq|glossary|hint)\s*:\s|\b(?:if|when|whenever)\s+(?:the|an?|your|any|it)\b[^.\n]{1,60},\s+(?:then\s+)?(?:raise|check|look|increase|see|restart|run|use|delete|verify|first|consult|follow|try|set|open|page|escalate)\b
+        |--field-selector\b|^\s*"""|\braises?\s+\w+(?:Error|Exception)\b|\berrors\.New\(|\bnew\s+\w*(?:Error|Exception)\(|\bvar\s+Err\w+\s*=
+        |\b(?:register(?:ing|ed)?|load(?:ing|ed)?|install(?:ing|ed)?|configur(?:ing|ed)|enabl(?:ing|ed))\s+(?:[\w-]+\s+){0,3}(?:handlers?|mappers?|filters?|advice|translators?|rules|alerts?|policies|hooks?|converters?)\b
+        |^\s*\[?(?:recovered|fixed|closed|cleared)\]?\s*[:-]
         |^\s*(?:upgrade|release|migration|breaking)?\s*notes?:|^\s*glossary\b|^\s*(?:breaking\s+change|changelog|release\s+notes)\b
-        |\berrors\.(?:Is|As)\(|^\s*case\s+["'\w.]+:|^\s*(?:enum|assert\w*|expect|describe|it)\b\s*[\w(]*[({]
+        |\berrors\.(?:Is|As)\(|^\s*case\s+["'\w.]+:|^\s*(?:enum|assert\w*|expect|describe|it)\b\s*[\w(]*\s*[({]
         |\bchaos\s+(?:test|experiment|drill)|\bgame\s*day\b|\bfire\s*drill\b
         |["']?status["']?\s*[:=]\s*["']?resolved\b|^\s*\[?RESOLVED\b"#,
     )
@@ -235,6 +252,12 @@ static GIVEN_UP: LazyLock<Regex> = LazyLock::new(|| {
 static RECOVERED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"\b(?:re-?)?connected\b|\bconnection\ (?:re-?)?established\b|\bsucceeded\b|\bsuccess(?:ful|fully)?\b|\brecovered\b|\b(?:is|now|became)\ (?:ready|healthy|available|up)\b|\blistening\ on\b|\bhealthy\ again\b|\bacquired\b|\bserver\ started\b|\bstarted\ in\b|\bready\ to\ (?:accept|serve|handle)\b|\bstartup\ complete\b|\ball\ checks\ passed\b|\bresumed\b|\b(?:reads|writes)\ ok\b",
+    )
+});
+/// Success in words that are only used after a failure.
+static RECONNECTED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"\b(?:re-?)?connected\b|\bconnection\ (?:re-?)?established\b|\brecovered\b|\bhealthy\ again\b|\b(?:is|now|became)\ (?:ready|healthy|available|up)\b|\bacquired\b|\bresumed\b|\b(?:succeeded|successful)\ (?:after|on)\b",
     )
 });
 static NOT_RECOVERED: LazyLock<Regex> =

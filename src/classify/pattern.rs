@@ -15,8 +15,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Pattern {
     source: String,
-    /// Every match holds a literal of each set; the most telling set first. Empty only for [`Pattern::parse_free`].
-    literals: Vec<Vec<String>>,
+    /// See [`required_literals`]. Empty only for [`Pattern::parse_free`].
+    ways: Vec<Vec<Vec<String>>>,
     stays_in_line: bool,
     compiled: OnceLock<Regex>,
 }
@@ -39,22 +39,17 @@ impl Pattern {
     /// Checks `source` without compiling it.
     pub fn parse(source: &str) -> Result<Self, PatternError> {
         let hir = parse(source)?;
-        let literals = required_literals(&hir, MAX_SETS);
-        if literals.is_empty() {
+        let ways = required_literals(&hir, MAX_SETS);
+        if ways.is_empty() {
             return Err(PatternError::NoLiteral);
         }
-        Ok(Self { source: source.to_owned(), literals, stays_in_line: stays_in_line(&hir), compiled: OnceLock::new() })
+        Ok(Self { source: source.to_owned(), ways, stays_in_line: stays_in_line(&hir), compiled: OnceLock::new() })
     }
 
     /// A pattern that is only tried where another one matched, and so needs no literal.
     pub fn parse_free(source: &str) -> Result<Self, PatternError> {
         let hir = parse(source)?;
-        Ok(Self {
-            source: source.to_owned(),
-            literals: Vec::new(),
-            stays_in_line: stays_in_line(&hir),
-            compiled: OnceLock::new(),
-        })
+        Ok(Self { source: source.to_owned(), ways: Vec::new(), stays_in_line: stays_in_line(&hir), compiled: OnceLock::new() })
     }
 
     /// Compiles now instead of at the first match, so that a regex too large is an error and not a pattern that never matches.
@@ -69,8 +64,8 @@ impl Pattern {
     }
 
     /// One of these, in lower case, is part of every match.
-    pub fn literals(&self) -> &[String] {
-        self.literals.first().map_or(&[], Vec::as_slice)
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        self.ways.iter().filter_map(|way| way.first()).flatten().map(String::as_str)
     }
 
     pub fn regex(&self) -> &Regex {
@@ -122,10 +117,17 @@ pub struct Match {
 pub struct PatternSet {
     patterns: Vec<Pattern>,
     prefilter: AhoCorasick,
-    /// For each literal of the prefilter, the patterns that require it, each with the bit of the set it belongs to.
+    /// For each literal of the prefilter, the ways that require it, each with the bit of the set it belongs to.
     owners: Vec<Vec<(u32, u8)>>,
-    /// For each pattern, the bits of all its sets.
-    complete: Vec<u8>,
+    ways: Vec<Way>,
+}
+
+/// A way in which a pattern can match.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    pattern: usize,
+    /// The bits of all its sets of literals.
+    complete: u8,
 }
 
 /// Sets of literals per pattern that are looked for: two tell most, a third is rarely worth its search.
@@ -136,28 +138,32 @@ const MATCHES_PER_PLACE: usize = 4;
 
 impl PatternSet {
     pub fn new(patterns: Vec<Pattern>) -> Self {
-        let mut literals: Vec<&str> =
-            patterns.iter().flat_map(|pattern| pattern.literals.iter().flatten()).map(String::as_str).collect();
+        let all_ways =
+            || patterns.iter().enumerate().flat_map(|(index, pattern)| pattern.ways.iter().map(move |way| (index, way)));
+        let mut literals: Vec<&str> = all_ways().flat_map(|(_, way)| way.iter().flatten()).map(String::as_str).collect();
         literals.sort_unstable();
         literals.dedup();
         let mut owners = vec![Vec::new(); literals.len()];
-        let mut complete = vec![0; patterns.len()];
-        for (index, pattern) in patterns.iter().enumerate() {
-            for (set, alternatives) in pattern.literals.iter().enumerate() {
-                complete[index] |= 1 << set;
+        let mut ways = Vec::new();
+        for (pattern, way) in all_ways() {
+            let number = u32::try_from(ways.len()).unwrap_or(u32::MAX);
+            let mut complete = 0;
+            for (set, alternatives) in way.iter().enumerate() {
+                complete |= 1 << set;
                 for literal in alternatives {
                     if let Ok(place) = literals.binary_search(&literal.as_str()) {
-                        owners[place].push((u32::try_from(index).unwrap_or(u32::MAX), 1 << set));
+                        owners[place].push((number, 1 << set));
                     }
                 }
             }
+            ways.push(Way { pattern, complete });
         }
         let prefilter = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(&literals)
             .expect("literals of checked patterns are few and short");
-        Self { patterns, prefilter, owners, complete }
+        Self { patterns, prefilter, owners, ways }
     }
 
     /// Every match in `text`, in order of pattern, then of place.
@@ -177,32 +183,33 @@ impl PatternSet {
     /// The patterns that can match, each with where: all its sets of literals are there.
     fn candidates(&self, text: &Text) -> Vec<(usize, Place)> {
         let mut candidates = Vec::new();
-        let mut in_line = vec![0_u8; self.patterns.len()];
-        let mut in_text = vec![0_u8; self.patterns.len()];
+        let mut in_line = vec![0_u8; self.ways.len()];
+        let mut in_text = vec![0_u8; self.ways.len()];
         let mut touched: Vec<u32> = Vec::new();
         let mut line = 0;
         for hit in self.prefilter.find_overlapping_iter(text.lowered()) {
             // Overlapping matches come in order of their end, so lines come in order.
             while line + 1 < text.lines().len() && text.lines()[line + 1].start < hit.end() {
                 line += 1;
-                touched.drain(..).for_each(|pattern| in_line[pattern as usize] = 0);
+                touched.drain(..).for_each(|way| in_line[way as usize] = 0);
             }
-            for &(pattern, bit) in &self.owners[hit.pattern().as_usize()] {
-                let index = pattern as usize;
-                let (seen, place) = if self.patterns[index].stays_in_line {
-                    touched.push(pattern);
-                    (&mut in_line[index], Place::Line(line))
+            for &(number, bit) in &self.owners[hit.pattern().as_usize()] {
+                let way = self.ways[number as usize];
+                let (seen, place) = if self.patterns[way.pattern].stays_in_line {
+                    touched.push(number);
+                    (&mut in_line[number as usize], Place::Line(line))
                 } else {
-                    (&mut in_text[index], Place::Text)
+                    (&mut in_text[number as usize], Place::Text)
                 };
                 let before = *seen;
                 *seen |= bit;
-                if *seen == self.complete[index] && before != *seen {
-                    candidates.push((index, place));
+                if *seen == way.complete && before != *seen {
+                    candidates.push((way.pattern, place));
                 }
             }
         }
         candidates.sort_unstable();
+        candidates.dedup();
         candidates
     }
 

@@ -128,7 +128,10 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
         let line = &text.lines()[index];
         let words = text.line_str(line).as_bytes();
         let is_talk = *talk.entry(index).or_insert_with(|| mention::is_talk(words));
-        if is_excluded || is_talk || mention::is_mention(words, matched.start - line.start, matched.end.min(line.end) - line.start) {
+        if is_excluded
+            || is_talk
+            || mention::is_mention(words, matched.start - line.start, matched.end.min(line.end) - line.start)
+        {
             dismissed += 1;
             continue;
         }

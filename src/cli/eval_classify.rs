@@ -39,6 +39,8 @@ pub struct Report {
     pub false_alarms: f64,
     pub groups: BTreeMap<String, Group>,
     pub misses: Vec<Miss>,
+    /// Texts without an error in which one was seen.
+    pub alarms: Vec<Miss>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -56,12 +58,20 @@ pub struct Miss {
     pub text: String,
 }
 
+impl Miss {
+    fn of(case: &Case, found: &str) -> Self {
+        let text = case.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(140).collect();
+        Self { id: case.id.clone(), expected: case.category.clone(), found: found.to_owned(), text }
+    }
+}
+
 /// Classifies every case and counts.
 pub fn evaluate(catalogue: &Catalogue, cases: &[Case]) -> Report {
     let mut groups: BTreeMap<String, Group> = BTreeMap::new();
     let mut per_category: BTreeMap<&str, Counts> = BTreeMap::new();
     let mut misses = Vec::new();
-    let (mut healthy, mut alarms) = (0_usize, 0_usize);
+    let mut healthy = 0_usize;
+    let mut alarms = Vec::new();
     let found: Vec<(String, bool)> = cases.iter().map(|case| answer(catalogue, &case.text)).collect();
     for (case, (found, sees_error)) in cases.iter().zip(&found) {
         let is_right = *found == case.category || case.also.contains(found);
@@ -70,15 +80,16 @@ pub fn evaluate(catalogue: &Catalogue, cases: &[Case]) -> Report {
         group.right += usize::from(is_right);
         if case.severity.as_deref() == Some("LOW") {
             healthy += 1;
-            alarms += usize::from(*sees_error);
+            if *sees_error {
+                alarms.push(Miss::of(case, found));
+            }
         }
         let label = if is_right { found.as_str() } else { case.category.as_str() };
         per_category.entry(label).or_default().expected += 1;
         per_category.entry(found).or_default().found += 1;
         per_category.entry(label).or_default().right += usize::from(is_right);
         if !is_right {
-            let text: String = case.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(140).collect();
-            misses.push(Miss { id: case.id.clone(), expected: case.category.clone(), found: found.clone(), text });
+            misses.push(Miss::of(case, found));
         }
     }
     let labelled: Vec<&Counts> = per_category.values().filter(|counts| counts.expected > 0).collect();
@@ -86,9 +97,10 @@ pub fn evaluate(catalogue: &Catalogue, cases: &[Case]) -> Report {
         texts: cases.len(),
         accuracy: share(cases.len() - misses.len(), cases.len()),
         macro_f1: labelled.iter().map(|counts| counts.f1()).sum::<f64>() / labelled.len().max(1) as f64,
-        false_alarms: share(alarms, healthy),
+        false_alarms: share(alarms.len(), healthy),
         groups,
         misses,
+        alarms,
     }
 }
 
@@ -132,6 +144,12 @@ impl Report {
         }
         for miss in &self.misses {
             let _ = writeln!(out, "  {}: {} -> {}: {}", miss.id, miss.expected, miss.found, miss.text);
+        }
+        if !self.alarms.is_empty() {
+            let _ = writeln!(out, "false alarms (id: found, text)");
+        }
+        for alarm in &self.alarms {
+            let _ = writeln!(out, "  {}: {}: {}", alarm.id, alarm.found, alarm.text);
         }
         out
     }

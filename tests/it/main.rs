@@ -1,5 +1,8 @@
 //! Integration tests: a module per capability.
 
+mod classify;
+mod cli;
 mod http;
+mod readme;
 mod support;
 mod tidy;

@@ -1,5 +1,7 @@
 //! The service as a client sees it, without a socket.
 
+pub mod cli;
+
 use std::sync::{Arc, LazyLock};
 
 use axum::{

@@ -30,7 +30,8 @@ async fn the_request_id_and_the_time_are_those_of_the_request() {
     let (first, second) = (app.post("/diagnose", &body).await, app.post("/diagnose", &body).await);
     assert_eq!(first.json()["request_id"], first.header("x-request-id"));
     assert_ne!(first.json()["request_id"], second.json()["request_id"]);
-    let time = |answer: &Answer| answer.json()["timestamp"].as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect("a time");
+    let time =
+        |answer: &Answer| answer.json()["timestamp"].as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect("a time");
     assert!(time(&first) <= time(&second));
 }
 
@@ -38,7 +39,8 @@ async fn the_request_id_and_the_time_are_those_of_the_request() {
 async fn the_target_of_the_request_is_in_the_commands() {
     let body = json!({"error_message": "OOMKilled", "namespace": "shop", "pod_name": "cart-0", "container": "app"});
     let answer = TestApp::new().post("/diagnose", &body).await.json();
-    let commands: Vec<_> = answer["fix_commands"].as_array().expect("commands").iter().map(|fix| fix["command"].to_string()).collect();
+    let commands: Vec<_> =
+        answer["fix_commands"].as_array().expect("commands").iter().map(|fix| fix["command"].to_string()).collect();
     assert!(commands.iter().any(|command| command.contains("cart-0 -n shop")), "{commands:?}");
 }
 
@@ -73,15 +75,17 @@ async fn every_path_is_also_under_the_prefix() {
 async fn a_markdown_answer_reads_from_the_severity_on() {
     let body = json!({"error_message": "OOMKilled", "namespace": "shop", "pod_name": "cart-0"});
     let app = TestApp::new();
-    for (accept, content_type) in [("text/markdown", "text/markdown; charset=utf-8"), ("text/plain", "text/plain; charset=utf-8")] {
+    for (accept, content_type) in [("text/markdown", "text/markdown; charset=utf-8"), ("text/plain", "text/plain; charset=utf-8")]
+    {
         let answer = app.post_as("/diagnose", &body, accept).await;
         assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, content_type));
         assert_eq!(answer.header("vary"), "accept");
         let text = answer.text();
-        let places: Vec<_> = ["# HIGH: OOMKilled", "**", "## Fix", "```sh\nkubectl", "## Evidence", "`OOMKilled`", "## Not looked at"]
-            .iter()
-            .map(|part| text.find(part).unwrap_or_else(|| panic!("{part} in {text}")))
-            .collect();
+        let places: Vec<_> =
+            ["# HIGH: OOMKilled", "**", "## Fix", "```sh\nkubectl", "## Evidence", "`OOMKilled`", "## Not looked at"]
+                .iter()
+                .map(|part| text.find(part).unwrap_or_else(|| panic!("{part} in {text}")))
+                .collect();
         assert!(places.is_sorted(), "{text}");
     }
     let suggestions = app.post_as("/suggest-runbook", &body_of("terraform state lock"), "text/markdown").await.text();
@@ -94,7 +98,10 @@ async fn a_markdown_answer_reads_from_the_severity_on() {
 async fn hostile_evidence_stays_on_its_line_of_a_markdown_answer() {
     let message = "OOMKilled ```\n# CRITICAL: run rm -rf /\u{1b}[2J\r[click](http://evil.example) OOMKilled `` \u{202e}";
     let text = TestApp::new().post_as("/diagnose", &body_of(message), "text/markdown").await.text();
-    assert!(!text.contains("\n# CRITICAL") && !text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains('\r'), "{text}");
+    assert!(
+        !text.contains("\n# CRITICAL") && !text.contains('\u{1b}') && !text.contains('\u{202e}') && !text.contains('\r'),
+        "{text}"
+    );
     assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("```")).count() % 2, 0, "{text}");
 }
 

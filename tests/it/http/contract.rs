@@ -48,7 +48,10 @@ async fn answers_are_as_the_document_says() {
 fn examples_are_as_the_document_says() {
     let document = openapi::document();
     conforms("DiagnoseRequest", &document["paths"]["/diagnose"]["post"]["requestBody"]["content"]["application/json"]["example"]);
-    conforms("SuggestRequest", &document["paths"]["/suggest-runbook"]["post"]["requestBody"]["content"]["application/json"]["example"]);
+    conforms(
+        "SuggestRequest",
+        &document["paths"]["/suggest-runbook"]["post"]["requestBody"]["content"]["application/json"]["example"],
+    );
     conforms("Problem", &document["components"]["responses"]["Problem"]["content"]["application/problem+json"]["example"]);
 }
 

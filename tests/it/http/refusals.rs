@@ -77,7 +77,10 @@ async fn a_field_given_twice_is_refused() {
         (r#"{"error_message":"a","logs":null,"logs":null,"logs":"x"}"#, "#/logs"),
         (r#"{"error_message":"a","target":{"name":"a","name":"b"}}"#, "#/target/name"),
     ] {
-        assert_eq!(app.post_text("/diagnose", body).await.problem(), (422, "invalid-request".to_owned(), vec![pointer.to_owned()]));
+        assert_eq!(
+            app.post_text("/diagnose", body).await.problem(),
+            (422, "invalid-request".to_owned(), vec![pointer.to_owned()])
+        );
     }
 }
 
@@ -85,7 +88,16 @@ async fn a_field_given_twice_is_refused() {
 async fn what_is_not_json_is_refused() {
     let app = TestApp::new();
     let deep = "{\"target\":".repeat(40_000);
-    for body in ["", "{", "OOMKilled", "{\"error_message\":\"a\"} x", "{'error_message':'a'}", "{\"error_message\":\"\\ud800\"}", "{\"a\":1e999}", &deep] {
+    for body in [
+        "",
+        "{",
+        "OOMKilled",
+        "{\"error_message\":\"a\"} x",
+        "{'error_message':'a'}",
+        "{\"error_message\":\"\\ud800\"}",
+        "{\"a\":1e999}",
+        &deep,
+    ] {
         let (status, code, _) = app.post_text("/diagnose", body.to_owned()).await.problem();
         assert_eq!((status, code.as_str()), (400, "invalid-json"), "{}", &body[..body.len().min(80)]);
     }
@@ -120,10 +132,19 @@ async fn only_json_in_utf8_is_read() {
         }
         app.send(request).await
     };
-    for good in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\"", "application/vnd.api+json"] {
+    for good in
+        ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\"", "application/vnd.api+json"]
+    {
         assert_eq!(send(Some(good)).await.status, 200, "{good}");
     }
-    for bad in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/json; charset=latin1"), Some("application/+json"), Some("json")] {
+    for bad in [
+        None,
+        Some("text/plain"),
+        Some("application/x-www-form-urlencoded"),
+        Some("application/json; charset=latin1"),
+        Some("application/+json"),
+        Some("json"),
+    ] {
         assert_eq!(send(bad).await.problem().1, "unsupported-media-type", "{bad:?}");
     }
     let mut zipped = json_request("/diagnose", "x");
@@ -134,7 +155,9 @@ async fn only_json_in_utf8_is_read() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_told_apart() {
     let app = TestApp::new();
-    for path in ["/nothing", "/api/v1/nothing", "/api/v2/diagnose", "/diagnose/x", "/runbooks/nothing", "/problems/nothing", "//", "/%ff"] {
+    for path in
+        ["/nothing", "/api/v1/nothing", "/api/v2/diagnose", "/diagnose/x", "/runbooks/nothing", "/problems/nothing", "//", "/%ff"]
+    {
         assert_eq!(app.get(path).await.problem().0, 404, "{path}");
     }
     assert_eq!(app.get("/runbooks/nothing").await.problem().1, "runbook-not-found");
