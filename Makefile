@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test setup fmt clippy tests deny eval bench
+.PHONY: help run test setup fmt clippy tests deny eval bench load
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -18,6 +18,10 @@ test: fmt clippy tests deny eval ## everything that must hold before a change go
 
 bench: setup ## time what is on the path of a request
 	$(CARGO) bench --locked
+
+load: setup ## requests a second and memory, beside the service that Faultline replaces (needs Python)
+	$(CARGO) build --release --locked
+	benches/load.sh
 
 # Says what is missing, and adds the two components where rustup can.
 setup:

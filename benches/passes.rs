@@ -116,6 +116,19 @@ fn diagnose_2_kib_distinct(bencher: Bencher<'_, '_>) {
         .bench_local_values(|question| diagnose::diagnose(&STAGES, &question, pass()));
 }
 
+/// The same for one line of an event, as a chatops bot posts it.
+#[divan::bench]
+fn diagnose_one_line_distinct(bencher: Bencher<'_, '_>) {
+    let mut n = 0_u64;
+    bencher
+        .with_inputs(|| {
+            n += 1;
+            let said = "Back-off restarting failed container app in pod orders-7c58bc488d-ccpqw_shop: dial tcp 10.96.44.7:5432: connect: connection refused";
+            Question { error_message: format!("{said} request {n}"), ..Question::default() }
+        })
+        .bench_local_values(|question| diagnose::diagnose(&STAGES, &question, pass()));
+}
+
 /// A whole rules-only answer, remembered.
 #[divan::bench]
 fn diagnose_2_kib_repeated(bencher: Bencher<'_, '_>) {

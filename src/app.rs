@@ -10,7 +10,7 @@ use crate::{
     classify::catalogue::{Catalogue, CatalogueError},
     config::{KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
-    pipeline::{REMEMBERED_ANSWERS, Stages, diagnose},
+    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_VERDICTS, Stages, diagnose},
     reason::rules::Advisor,
     retrieve::library::Library,
 };
@@ -93,7 +93,14 @@ pub fn stages(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
     let library = library(&settings.runbook_place())?;
     let gaps = diagnose::standing_gaps();
-    Ok(Stages { catalogue, library, advisor, gaps, answers: Cache::new(REMEMBERED_ANSWERS) })
+    Ok(Stages {
+        catalogue,
+        library,
+        advisor,
+        gaps,
+        answers: Cache::new(REMEMBERED_ANSWERS),
+        verdicts: Cache::new(REMEMBERED_VERDICTS),
+    })
 }
 
 fn library(place: &RunbookPlace) -> Result<Library, StartError> {

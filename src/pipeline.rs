@@ -5,11 +5,13 @@ pub mod health;
 pub mod runbooks;
 pub mod suggest;
 
+use std::sync::Arc;
+
 use quick_cache::sync::Cache;
 
 use crate::{
     classify::catalogue::Catalogue,
-    domain::{diagnosis::Answer, evidence::Gap},
+    domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
     reason::rules::Advisor,
     retrieve::library::Library,
 };
@@ -22,8 +24,12 @@ pub struct Stages {
     /// What is missing in every pass of this process: no cluster, no model, ...
     pub gaps: Vec<Gap>,
     /// Rules answers by request: the same question has the same answer as long as nothing live is looked at.
-    pub answers: Cache<diagnose::Question, std::sync::Arc<Answer>>,
+    pub answers: Cache<diagnose::Question, Arc<Answer>>,
+    /// Risk by command: the same few commands are offered again and again.
+    pub verdicts: Cache<String, Verdict>,
 }
 
+/// Verdicts kept.
+pub const REMEMBERED_VERDICTS: usize = 1024;
 /// Answers kept; the texts of their questions are bounded by [`diagnose::MAX_REMEMBERED_BYTES`].
 pub const REMEMBERED_ANSWERS: usize = 512;

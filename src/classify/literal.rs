@@ -14,15 +14,29 @@ const MAX_ALTERNATIVES: usize = 48;
 /// The most telling set of a way is first; at most `most` are given. Empty when some way has no set whose members all have
 /// [`MIN_LITERAL_BYTES`]. `hir` must be parsed case-sensitively: the caller searches a lower-case copy of the text.
 pub fn required_literals(hir: &Hir, most: usize) -> Vec<Vec<Vec<String>>> {
-    let ways: Vec<_> = match hir.kind() {
-        HirKind::Alternation(branches) if branches.len() <= MAX_WAYS => branches.iter().map(|branch| way(branch, most)).collect(),
-        _ => vec![way(hir, most)],
+    let ways: Vec<_> = match branches(hir) {
+        Some(branches) => branches.iter().map(|branch| way(branch, most)).collect(),
+        None => vec![way(hir, most)],
     };
     if ways.iter().any(Vec::is_empty) { Vec::new() } else { ways }
 }
 
+/// The branches of `hir`, if it is hardly more than an alternation: the parser moves a `\b` that all have before them.
+fn branches(hir: &Hir) -> Option<&[Hir]> {
+    match hir.kind() {
+        HirKind::Alternation(branches) if branches.len() <= MAX_WAYS => Some(branches),
+        HirKind::Capture(capture) => branches(&capture.sub),
+        HirKind::Concat(parts) => {
+            let mut telling = parts.iter().filter(|part| !matches!(part.kind(), HirKind::Look(_) | HirKind::Empty));
+            let only = telling.next()?;
+            if telling.next().is_none() { branches(only) } else { None }
+        }
+        _ => None,
+    }
+}
+
 /// Branches of a pattern that are told apart.
-const MAX_WAYS: usize = 12;
+const MAX_WAYS: usize = 24;
 /// Shortest literal of a set that is looked for beside a more telling one.
 const MIN_FURTHER_BYTES: usize = 2;
 

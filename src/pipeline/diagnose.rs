@@ -74,7 +74,7 @@ fn fresh(stages: &Stages, question: &Question) -> Answer {
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
-    let fix_commands = advice.commands.into_iter().map(|draft| guarded(draft, &cited)).collect();
+    let fix_commands = advice.commands.into_iter().map(|draft| guarded(stages, draft, &cited)).collect();
     timings.lap("guard");
 
     let confidence = match found.reading {
@@ -150,8 +150,12 @@ fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbook
 }
 
 /// A command with the risk that it carries by itself.
-fn guarded(draft: Draft, evidence: &[String]) -> FixCommand {
-    let verdict = guard::assess(&draft.command);
+fn guarded(stages: &Stages, draft: Draft, evidence: &[String]) -> FixCommand {
+    let verdict = stages.verdicts.get(draft.command.as_str()).unwrap_or_else(|| {
+        let verdict = guard::assess(&draft.command);
+        stages.verdicts.insert(draft.command.clone(), verdict.clone());
+        verdict
+    });
     FixCommand {
         command: draft.command,
         description: draft.description,
