@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_as_good_as_none() {
-        let settings = parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies="]).expect("empty values");
+        let settings =
+            parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies="]).expect("empty values");
         assert_eq!(settings.knowledge.rules_dir(), None);
         assert_ne!(settings.knowledge.runbook_place(), RunbookPlace::Folder("".into()));
     }
@@ -118,7 +119,9 @@ mod tests {
     #[test]
     fn the_reference_names_every_setting_with_its_help() {
         let names: Vec<_> = reference().into_iter().map(|(name, _, help)| (name, !help.is_empty())).collect();
-        for name in ["APP_HOST", "APP_PORT", "RATE_LIMIT_REQUESTS", "CORS_ORIGINS", "RUNBOOK_DIR", "RULES_DIR", "LOG_LEVEL", "LOG_FORMAT"] {
+        for name in
+            ["APP_HOST", "APP_PORT", "RATE_LIMIT_REQUESTS", "CORS_ORIGINS", "RUNBOOK_DIR", "RULES_DIR", "LOG_LEVEL", "LOG_FORMAT"]
+        {
             assert!(names.contains(&(name.to_owned(), true)), "{name} in {names:?}");
         }
     }

@@ -27,8 +27,31 @@ pub struct Gate {
     is_open: bool,
 }
 
-/// What trouble is told with, in lower case. Each has four bytes or more, and is rare in healthy logs; two searches hold them all.
+/// What trouble is told with, in lower case. Each has four bytes or more, and is rare in healthy logs; three searches hold them all.
 const TROUBLE: &[&str] = &[
+    "\nno ",
+    " 0/1",
+    " 0/2",
+    " 0/3",
+    " 401",
+    " 403",
+    " hang",
+    "code 4",
+    "didn",
+    "election",
+    "in use",
+    "isnt",
+    "less than",
+    "nonroot",
+    "nospace",
+    "read only",
+    "read-only",
+    "runasnonroot",
+    "slowdown",
+    "wont ",
+    " oom",
+    "took too",
+    "kubelet stopped",
     " 502 ",
     " 503 ",
     " 504 ",
@@ -118,7 +141,6 @@ const TROUBLE: &[&str] = &[
     "quota",
     "rate ",
     "reach",
-    "read-only",
     "reclaim",
     "refus",
     "reject",
@@ -195,9 +217,11 @@ impl Gate {
         for searcher in &self.searchers {
             let mut at = 0;
             while let Some(hit) = searcher.find_in(text, Span::from(at..text.len())) {
-                starts.push(memchr::memrchr(b'\n', &text[..hit.start()]).map_or(0, |line_feed| line_feed + 1));
-                let Some(length) = memchr::memchr(b'\n', &text[hit.start()..]) else { break };
-                at = hit.start() + length + 1;
+                // A word may begin with the line feed before its line.
+                starts.push(memchr::memrchr(b'\n', &text[..hit.end()]).map_or(0, |line_feed| line_feed + 1));
+                let Some(length) = memchr::memchr(b'\n', &text[hit.end()..]) else { break };
+                // From that line feed on: it may be the first byte of the next word.
+                at = hit.end() + length;
             }
         }
         starts.sort_unstable();
@@ -341,7 +365,9 @@ fn shape(line: &str) -> u64 {
             mix(b'0');
             mix(word[word.len() - 1]);
         } else {
-            word.iter().for_each(|&byte| mix(byte));
+            for &byte in word {
+                mix(byte);
+            }
         }
     }
     hash

@@ -72,12 +72,11 @@ pub fn stays_in_line(hir: &Hir) -> bool {
 
 fn sets(hir: &Hir) -> Vec<Vec<String>> {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => Vec::new(),
         HirKind::Literal(literal) => {
             std::str::from_utf8(&literal.0).map(|text| vec![vec![text.to_ascii_lowercase()]]).unwrap_or_default()
         }
         HirKind::Repetition(repetition) if repetition.min >= 1 => sets(&repetition.sub),
-        HirKind::Repetition(_) => Vec::new(),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Repetition(_) => Vec::new(),
         HirKind::Capture(capture) => sets(&capture.sub),
         // One set for all branches: the most telling one of each.
         HirKind::Alternation(parts) => {

@@ -25,6 +25,12 @@ pub fn offer(parameters: &mut Parameters, name: &str, value: &str) {
     } else {
         value.trim_end_matches([':', '.', '/'])
     };
+    if NAMESPACED.contains(&name)
+        && let Some((namespace, name_alone)) = value.split_once('/')
+    {
+        offer(parameters, "namespace", namespace);
+        return offer(parameters, name, name_alone);
+    }
     let is_word = NAMES.contains(&name) && WORDS.iter().any(|word| word.eq_ignore_ascii_case(value));
     if !is_word {
         parameters.offer(name, value);
@@ -51,6 +57,9 @@ const NAMES: [&str; 17] = [
     "webhook",
     "quota",
 ];
+
+/// Parameters that texts give as `namespace/name`, too.
+const NAMESPACED: [&str; 6] = ["pod", "deployment", "claim", "service", "secret", "configmap"];
 
 /// Words that stand where a name could, in sentences that give none.
 const WORDS: [&str; 64] = [
@@ -163,7 +172,7 @@ static GENERAL: LazyLock<PatternSet> = LazyLock::new(|| {
         r"\bENOTFOUND (?P<host>[a-z0-9_.-]*[a-z0-9])".to_owned(),
         r#"\bmemory limit(?: of| is|:| =)? *(?P<limit>\d+(?:\.\d+)?(?:[KMGT]i?B?|MiB|m)?)\b"#.to_owned(),
         r"\blimit[s.]*memory[:=] *(?P<limit>\d+(?:\.\d+)?[KMGT]i?)\b".to_owned(),
-        r#"\bsecret[s]? ["'`/](?P<secret>[a-z0-9][-a-z0-9.]*)"#.to_owned(),
+        r#"\bsecret[s]? ?["'`/](?P<secret>[a-z0-9][-a-z0-9./]*)"#.to_owned(),
         r#"\bconfigmap[s]? ?["'`/](?P<configmap>[a-z0-9][-a-z0-9.]*)"#.to_owned(),
         format!(r#"\bservices?[/ ]["'`](?P<service>{LABEL})["'`]"#),
         r"\bID: +(?P<lock_id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b".to_owned(),
@@ -198,6 +207,7 @@ mod tests {
         check("dial tcp 10.96.44.7:5432: connect: connection refused", &[("host", "10.96.44.7"), ("port", "5432")]);
         check("kubectl rollout status deployment/web -n shop", &[("deployment", "web"), ("namespace", "shop")]);
         check("the namespace is stuck", &[]);
+        check("Secret \"shop/web-tls\" not found", &[("namespace", "shop"), ("secret", "web-tls")]);
         check("Failed to pull image \"ghcr.io/acme/api:v9\": not found", &[("image", "ghcr.io/acme/api:v9")]);
     }
 }

@@ -124,13 +124,16 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
         let said = &catalogue.rules()[rule].patterns[pattern];
         let is_excluded =
             excluded.iter().any(|(other, span)| *other == rule && span.start < matched.end && matched.start < span.end);
-        let index = text.line_at(matched.start);
+        // A pattern may begin with the blank or line feed before its first word.
+        let words_start = matched.start
+            + text.buffer().as_bytes()[matched.start..matched.end].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let index = text.line_at(words_start);
         let line = &text.lines()[index];
         let words = text.line_str(line).as_bytes();
         let is_talk = *talk.entry(index).or_insert_with(|| mention::is_talk(words));
         if is_excluded
             || is_talk
-            || mention::is_mention(words, matched.start - line.start, matched.end.min(line.end) - line.start)
+            || mention::is_mention(words, words_start - line.start, matched.end.clamp(words_start, line.end) - line.start)
         {
             dismissed += 1;
             continue;

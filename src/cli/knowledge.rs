@@ -46,7 +46,9 @@ pub fn rules(command: &RulesCommand, settings: &KnowledgeSettings) -> Result<Out
     match command {
         RulesCommand::Check => {
             let mut problems = check::check(&stages.catalogue);
-            for playbook in stages.catalogue.playbooks() {
+            // A folder of the user's own need not have the runbooks that the built-in rules name.
+            let named = stages.catalogue.playbooks().filter(|_| settings.runbook_dir.is_none());
+            for playbook in named {
                 if stages.library.get(&playbook.runbook).is_none() {
                     problems.push(format!("{}: runbook: there is no {}", playbook.category, playbook.runbook));
                 }

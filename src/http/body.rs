@@ -32,9 +32,8 @@ pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(Problem::of(Code::InvalidUtf8));
     };
-    let json = serde_json::from_str(text).map_err(|error| {
-        Problem::new(Code::InvalidJson, format!("the body is not valid JSON: {error}"))
-    })?;
+    let json = serde_json::from_str(text)
+        .map_err(|error| Problem::new(Code::InvalidJson, format!("the body is not valid JSON: {error}")))?;
     Ok(Document { json, size_bytes: bytes.len() })
 }
 

@@ -97,11 +97,22 @@ mod tests {
 
     #[test]
     fn networks_hold_their_addresses() {
-        let cases = [("10.0.0.0/8", "10.255.1.2", true), ("10.0.0.0/8", "11.0.0.1", false), ("0.0.0.0/0", "8.8.8.8", true),
-            ("::1", "::1", true), ("fd00::/8", "fd12::1", true), ("fd00::/8", "fe80::1", false), ("10.0.0.1", "::ffff:10.0.0.1", true),
-            ("::/0", "1.2.3.4", false)];
+        let cases = [
+            ("10.0.0.0/8", "10.255.1.2", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("0.0.0.0/0", "8.8.8.8", true),
+            ("::1", "::1", true),
+            ("fd00::/8", "fd12::1", true),
+            ("fd00::/8", "fe80::1", false),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("::/0", "1.2.3.4", false),
+        ];
         for (network, address, wanted) in cases {
-            assert_eq!(network.parse::<Network>().map(|network| network.contains(ip(address))), Ok(wanted), "{network} {address}");
+            assert_eq!(
+                network.parse::<Network>().map(|network| network.contains(ip(address))),
+                Ok(wanted),
+                "{network} {address}"
+            );
         }
         for wrong in ["", "10.0.0.0/33", "10.0.0", "::/129", "10.0.0.0/-1", "10.0.0.0/", "example.com"] {
             assert!(wrong.parse::<Network>().is_err(), "{wrong}");

@@ -13,9 +13,10 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use super::{
     Shared,
     accept::{self, Form},
-    body, markdown,
+    body,
     fields::Fields,
     json::Json,
+    markdown,
     problem::{Code, Problem},
     request_id::RequestId,
 };

@@ -23,7 +23,10 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         for (number, fix) in (1..).zip(&diagnosis.fix_commands) {
             let undo = if fix.reversible { "can be undone" } else { "cannot be undone" };
             let risk = fix.risk_level.as_str();
-            line(&mut page, format_args!("{number}. {} (risk {risk}: {}; {undo})", inline(&fix.description), inline(&fix.risk_reason)));
+            line(
+                &mut page,
+                format_args!("{number}. {} (risk {risk}: {}; {undo})", inline(&fix.description), inline(&fix.risk_reason)),
+            );
             fence(&mut page, "sh", &fix.command);
         }
     }
@@ -118,7 +121,8 @@ fn inline(text: &str) -> String {
 
 /// One line without control characters, and without those that reorder or hide text.
 fn visible(text: &str) -> String {
-    let is_deceptive = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let is_deceptive =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     text.chars().filter(|c| !is_deceptive(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
@@ -132,7 +136,10 @@ mod tests {
 
     #[test]
     fn quoted_text_stays_where_it_is_quoted() {
-        assert_eq!(inline("a\n# b [x](http://y) *z* snake_case _u_ <b>"), "a \\# b \\[x\\](http://y) \\*z\\* snake_case \\_u_ \\<b\\>");
+        assert_eq!(
+            inline("a\n# b [x](http://y) *z* snake_case _u_ <b>"),
+            "a \\# b \\[x\\](http://y) \\*z\\* snake_case \\_u_ \\<b\\>"
+        );
         assert_eq!(code("a `` b"), "```a `` b```");
         assert_eq!(code("`"), "`` ` ``");
         assert_eq!(code("a\u{1b}[31m\r\nb\u{202e}"), "`a [31m  b`");

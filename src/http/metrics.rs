@@ -24,7 +24,8 @@ use crate::domain::{
 /// Route of requests whose path leads nowhere.
 pub const UNMATCHED: &str = "unmatched";
 
-const SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const SECONDS: &[f64] =
+    &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -37,7 +38,10 @@ fn install() -> Option<PrometheusHandle> {
     let durations = Matcher::Full("faultline_http_request_duration_seconds".to_owned());
     let handle = PrometheusBuilder::new().set_buckets_for_metric(durations, SECONDS).ok()?.install_recorder().ok()?;
     describe_counter!("faultline_http_requests_total", "Requests answered");
-    describe_histogram!("faultline_http_request_duration_seconds", "Seconds from the head of a request to the head of its answer");
+    describe_histogram!(
+        "faultline_http_request_duration_seconds",
+        "Seconds from the head of a request to the head of its answer"
+    );
     describe_counter!("faultline_diagnoses_total", "Diagnoses given");
     describe_counter!("faultline_gaps_total", "Things that a diagnosis or suggestion could not look at");
     describe_counter!("faultline_suggestions_total", "Runbook questions answered, by whether any runbook fits");

@@ -24,7 +24,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tower_http::{
-    compression::{CompressionLayer, predicate::{NotForContentType, Predicate, SizeAbove}},
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
     cors::{AllowOrigin, Any as AnyOrigin, CorsLayer},
 };
 use tracing::{debug, error, info};

@@ -48,7 +48,12 @@ pub async fn problem(path: Result<Path<String>, PathRejection>, headers: HeaderM
     let code = Code::ALL.iter().find(|code| code.as_str() == name).ok_or_else(|| Problem::of(Code::NotFound))?;
     let (title, meaning, status) = (code.title(), code.meaning(), code.status().as_u16());
     Ok(match accept::choose(&headers, &[Form::Json, Form::Html]) {
-        Form::Html => page::html(title, &format!("<p><a href=\"/docs#problems\">Problems</a></p>\n<h1>{title}</h1>\n<p>Status {status}, code <code>{name}</code>.</p>\n<p>{meaning}</p>")),
+        Form::Html => page::html(
+            title,
+            &format!(
+                "<p><a href=\"/docs#problems\">Problems</a></p>\n<h1>{title}</h1>\n<p>Status {status}, code <code>{name}</code>.</p>\n<p>{meaning}</p>"
+            ),
+        ),
         Form::Json | Form::Markdown | Form::Plain => {
             let body = serde_json::json!({"code": name, "status": status, "title": title, "meaning": meaning});
             super::diagnose::answer(Form::Json, body.to_string().into_bytes())
@@ -70,7 +75,11 @@ fn docs_body(document: &Value) -> String {
     body.push_str("<h2 id=\"problems\">Problems</h2>\n<table><tr><th>Status</th><th>Code</th><th>Meaning</th></tr>\n");
     for code in Code::ALL {
         let (name, status) = (code.as_str(), code.status().as_u16());
-        let _ = writeln!(body, "<tr><td>{status}</td><td><a href=\"/problems/{name}\">{name}</a></td><td>{}</td></tr>", escape(code.meaning()));
+        let _ = writeln!(
+            body,
+            "<tr><td>{status}</td><td><a href=\"/problems/{name}\">{name}</a></td><td>{}</td></tr>",
+            escape(code.meaning())
+        );
     }
     body.push_str("</table>");
     body
@@ -84,7 +93,10 @@ fn endpoint(body: &mut String, document: &Value, path: &str, method: &str, opera
     let curl = if example.is_null() {
         format!("curl -s 'http://localhost:8000{}'", path.replace("{id}", "oomkilled").replace("{code}", "rate-limited"))
     } else {
-        format!("curl -s http://localhost:8000{path} -H 'content-type: application/json' -d '{}'", example.to_string().replace('\'', "'\\''"))
+        format!(
+            "curl -s http://localhost:8000{path} -H 'content-type: application/json' -d '{}'",
+            example.to_string().replace('\'', "'\\''")
+        )
     };
     let _ = write!(body, "<pre><code>{}</code></pre>\n<table><tr><th>Status</th><th>Answer</th></tr>\n", escape(&curl));
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
@@ -92,7 +104,13 @@ fn endpoint(body: &mut String, document: &Value, path: &str, method: &str, opera
         let response = referred.unwrap_or(response);
         let description = response["description"].as_str().unwrap_or_default();
         let types: Vec<_> = response["content"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        let _ = writeln!(body, "<tr><td>{}</td><td>{} <span class=\"quiet\">{}</span></td></tr>", escape(status), escape(description), escape(&types.join(", ")));
+        let _ = writeln!(
+            body,
+            "<tr><td>{}</td><td>{} <span class=\"quiet\">{}</span></td></tr>",
+            escape(status),
+            escape(description),
+            escape(&types.join(", "))
+        );
     }
     body.push_str("</table>\n");
 }

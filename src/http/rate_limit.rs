@@ -101,4 +101,3 @@ impl KeyExtractor for ClientKey {
         Ok(client::key(client::address(peer, request.headers(), &self.trusted)))
     }
 }
-

@@ -149,7 +149,15 @@ mod tests {
         assert_eq!("".parse(), Ok(CorsOrigins::None));
         assert_eq!(" * ".parse(), Ok(CorsOrigins::Any));
         assert!(matches!("https://a.example, http://localhost:3000".parse(), Ok(CorsOrigins::Exactly(two)) if two.len() == 2));
-        for wrong in ["*,https://a.example", "a.example", "https://", "https://a.example/", "https://*.a.example", "null", "https://A.example"] {
+        for wrong in [
+            "*,https://a.example",
+            "a.example",
+            "https://",
+            "https://a.example/",
+            "https://*.a.example",
+            "null",
+            "https://A.example",
+        ] {
             assert!(wrong.parse::<CorsOrigins>().is_err(), "{wrong}");
         }
     }

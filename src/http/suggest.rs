@@ -31,9 +31,8 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
     let (parts, body) = request.into_parts();
     let document = body::read(&parts.headers, body, shared.body_deadline).await?;
     let asked = read(document.json)?;
-    let found = shared
-        .work(document.size_bytes, move |stages| suggest::suggest(stages, &asked.error_message, asked.top_k))
-        .await?;
+    let found =
+        shared.work(document.size_bytes, move |stages| suggest::suggest(stages, &asked.error_message, asked.top_k)).await?;
     shared.metrics.suggested(found.results.len(), &found.gaps);
 
     let id = RequestId::from_extensions(&parts.extensions);

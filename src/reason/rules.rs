@@ -75,7 +75,7 @@ impl Advisor {
         let parameters = completed(parameters, target);
         let prose = prose_context(&parameters, &named(&parameters, target));
         let command = command_context(&parameters);
-        let said = |name: &str| self.render(name, &prose).map(|text| sentence(&text));
+        let said = |name: &str| self.render(name, &prose).map(|text| capitalised(&sentence(&text)));
         Some(Advice {
             severity: plan.playbook.severity,
             root_cause: said(&plan.root_cause).unwrap_or_else(|_| plan.playbook.title.clone()),
@@ -156,7 +156,9 @@ impl Advisor {
         }
         for name in plan.remedies.iter().flat_map(|names| [&names.command, &names.description]) {
             match self.render(name, &command) {
-                Ok(text) if name.ends_with("command") && text.contains(['\n', '\r']) => problems.push(format!("{name}: is more than one line")),
+                Ok(text) if name.ends_with("command") && text.contains(['\n', '\r']) => {
+                    problems.push(format!("{name}: is more than one line"));
+                }
                 Ok(_) => {}
                 Err(error) => problems.push(format!("{name}: {error}")),
             }
@@ -176,7 +178,12 @@ impl Plan {
             description: name(&format!("remedies[{index}].description")),
             when: remedy.when.as_ref().map(|_| name(&format!("remedies[{index}].when"))),
         });
-        Self { root_cause: name("root_cause"), explanation: name("explanation"), remedies: remedies.collect(), playbook: playbook.clone() }
+        Self {
+            root_cause: name("root_cause"),
+            explanation: name("explanation"),
+            remedies: remedies.collect(),
+            playbook: playbook.clone(),
+        }
     }
 
     /// Name and source of every template.
@@ -207,6 +214,12 @@ fn draft(remedy: &Remedy, command: String, description: String) -> Draft {
 /// One line with single blanks.
 fn sentence(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A sentence that a template began with a name like "the workload".
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// The request's own names before those of the text, and the workload they imply.
