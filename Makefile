@@ -6,6 +6,7 @@ SHELL := /usr/bin/env bash
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
+BLIND := $(wildcard tests/fixtures/classify-blind.jsonl)
 QUERIES := $(wildcard tests/fixtures/retrieve/*.jsonl)
 
 help: ## this list
@@ -53,4 +54,5 @@ deny: setup
 
 eval: setup ## how well the rules and runbooks do on the labelled texts
 	@$(if $(LABELLED),$(CARGO) run --quiet --locked -- eval classify $(LABELLED),echo "no labelled texts")
+	@$(if $(BLIND),$(CARGO) run --quiet --locked -- eval classify $(BLIND),echo "no blind texts")
 	@$(if $(QUERIES),$(CARGO) run --quiet --locked -- eval retrieve $(QUERIES),echo "no labelled queries")

@@ -120,7 +120,11 @@ fn known(catalogue: &Catalogue, text: &Text, ranking: &Ranking, gaps: Vec<Gap>) 
         .collect();
 
     let mut found = Parameters::default();
-    for hit in roles.iter().flat_map(|(_, candidate)| &candidate.hits) {
+    // Everything that the root says, and the best of what the others say.
+    let told = roles
+        .iter()
+        .flat_map(|(role, candidate)| &candidate.hits[..if *role == Role::RootCause { candidate.hits.len() } else { 1 }]);
+    for hit in told {
         for (name, value) in catalogue.says().captures(text, hit.matched) {
             parameters::offer(&mut found, &name, value);
         }

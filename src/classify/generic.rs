@@ -2,9 +2,13 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
-use super::{line::Level, mention, text::Text};
+use super::{
+    line::Level,
+    mention::{self, regex},
+    text::Text,
+};
 
 /// Index of the line that reports an error, if any does: the loudest, in a chain of causes the last.
 pub fn error_line(text: &Text) -> Option<usize> {
@@ -47,16 +51,6 @@ fn strength(words: &[u8], level: Level) -> Option<u8> {
     } else {
         COMPLAINT.is_match(&telling).then_some(1)
     }
-}
-
-fn regex(source: &str) -> Regex {
-    RegexBuilder::new(source)
-        .unicode(false)
-        .case_insensitive(true)
-        .multi_line(true)
-        .ignore_whitespace(true)
-        .build()
-        .expect("the regexes of this file are constant and tested")
 }
 
 /// A word without which no line below Error reports an error.

@@ -226,7 +226,8 @@ fn uptime(text: &str) -> usize {
 fn said_level(message: &str) -> Option<Level> {
     let head = &message[..super::text::floor_char_boundary(message, 96)];
     for key in ["level=", "lvl=", "severity=", "\"level\":", "\"severity\":"] {
-        if let Some(at) = head.find(key) {
+        // `--log-level=error` is a setting.
+        if let Some(at) = head.find(key).filter(|&at| !head[..at].ends_with(['-', '_'])) {
             let word: String =
                 head[at + key.len()..].trim_start_matches(['"', ' ']).chars().take_while(char::is_ascii_alphabetic).collect();
             if let Some(level) = Level::from_word(&word) {

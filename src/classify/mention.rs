@@ -106,14 +106,15 @@ fn is_part_of_name(before: &[u8], words: &[u8], after: &[u8]) -> bool {
     flag || joins(after.first(), after.get(1)) || joins(before.last(), before.len().checked_sub(2).and_then(|at| before.get(at)))
 }
 
-fn regex(source: &str) -> Regex {
+/// A regex of this module's or a neighbour's tables: commented layout, ASCII, any case.
+pub fn regex(source: &str) -> Regex {
     RegexBuilder::new(source)
         .unicode(false)
         .case_insensitive(true)
         .multi_line(true)
         .ignore_whitespace(true)
         .build()
-        .expect("the regexes of this file are constant and tested")
+        .expect("the regexes of these tables are constant and tested")
 }
 
 /// Ends where the match begins.

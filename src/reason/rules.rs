@@ -44,7 +44,8 @@ struct Plan {
 
 struct RemedyNames {
     command: String,
-    description: String,
+    /// `None` = it has nothing to fill in.
+    description: Option<String>,
     /// `None` = always offered.
     when: Option<String>,
 }
@@ -132,7 +133,10 @@ impl Advisor {
             .filter(|(_, names)| names.when.as_ref().is_none_or(|when| self.render(when, prose).is_ok_and(|held| held == HOLDS)))
             .filter_map(|(remedy, names)| {
                 let text = self.render(&names.command, command).ok()?;
-                let description = self.render(&names.description, command).ok()?;
+                let description = match &names.description {
+                    Some(name) => self.render(name, command).ok()?,
+                    None => remedy.description.clone(),
+                };
                 Some(draft(remedy, text, description))
             })
             .collect()
@@ -154,7 +158,7 @@ impl Advisor {
                 problems.push(format!("{name}: {error} (guard a name that may be unknown: {{% if name %}})"));
             }
         }
-        for name in plan.remedies.iter().flat_map(|names| [&names.command, &names.description]) {
+        for name in plan.remedies.iter().flat_map(|names| std::iter::once(&names.command).chain(&names.description)) {
             match self.render(name, &command) {
                 Ok(text) if name.ends_with("command") && text.contains(['\n', '\r']) => {
                     problems.push(format!("{name}: is more than one line"));
@@ -175,7 +179,7 @@ impl Plan {
         let name = |field: &str| format!("{}: {field}", playbook.category);
         let remedies = playbook.remedies.iter().enumerate().map(|(index, remedy)| RemedyNames {
             command: name(&format!("remedies[{index}].command")),
-            description: name(&format!("remedies[{index}].description")),
+            description: remedy.description.contains('{').then(|| name(&format!("remedies[{index}].description"))),
             when: remedy.when.as_ref().map(|_| name(&format!("remedies[{index}].when"))),
         });
         Self {
@@ -194,7 +198,7 @@ impl Plan {
         ];
         for (remedy, names) in self.playbook.remedies.iter().zip(&self.remedies) {
             all.push((names.command.clone(), remedy.command.clone()));
-            all.push((names.description.clone(), remedy.description.clone()));
+            all.extend(names.description.clone().map(|name| (name, remedy.description.clone())));
             if let (Some(name), Some(when)) = (&names.when, &remedy.when) {
                 all.push((name.clone(), format!("{{% if {when} %}}{HOLDS}{{% endif %}}")));
             }
