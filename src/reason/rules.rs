@@ -74,9 +74,10 @@ impl Advisor {
     pub fn advise(&self, category: &CategoryId, parameters: &Parameters, target: &Target) -> Option<Advice> {
         let plan = self.plans.get(category)?;
         let parameters = completed(parameters, target);
-        let prose = prose_context(&parameters, &named(&parameters, target));
+        let target = named(&parameters, target);
+        let prose = prose_context(&parameters, &target);
         let command = command_context(&parameters);
-        let said = |name: &str| self.render(name, &prose).map(|text| capitalised(&sentence(&text)));
+        let said = |name: &str| self.render(name, &prose).map(|text| capitalised(sentence(&text), &target));
         Some(Advice {
             severity: plan.playbook.severity,
             root_cause: said(&plan.root_cause).unwrap_or_else(|_| plan.playbook.title.clone()),
@@ -220,10 +221,12 @@ fn sentence(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A sentence that a template began with a name like "the workload".
-fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+/// A sentence that begins with the target ("the workload", "pod shop/api") in prose; any other first word is a name and stays.
+fn capitalised(text: String, target: &str) -> String {
+    match text.strip_prefix(target).and(text.get(..1)) {
+        Some(first) => format!("{}{}", first.to_uppercase(), &text[1..]),
+        None => text,
+    }
 }
 
 /// The request's own names before those of the text, and the workload they imply.
@@ -305,6 +308,12 @@ mod tests {
             parameters.offer(name, value);
         }
         parameters
+    }
+
+    #[test]
+    fn a_sentence_begins_with_a_capital_and_a_name_keeps_its_own() {
+        assert_eq!(capitalised("the workload fails".to_owned(), "the workload"), "The workload fails");
+        assert_eq!(capitalised("system:node:a may not".to_owned(), "the workload"), "system:node:a may not");
     }
 
     #[test]
