@@ -99,7 +99,8 @@ fn build(source: &str) -> Result<Regex, PatternError> {
         .map_err(|error| PatternError::Syntax(one_line(&error.to_string())))
 }
 
-fn one_line(text: &str) -> String {
+/// A parser's message, which may draw the place over several lines, as one line of a list.
+pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

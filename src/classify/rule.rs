@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::pattern::{Pattern, PatternError};
+use super::pattern::{Pattern, PatternError, one_line};
 use crate::domain::{
     advice::{Playbook, Remedy},
     symptom::{CategoryId, Severity},
@@ -203,8 +203,4 @@ impl RuleFile {
         }
         problems
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
