@@ -5,7 +5,9 @@
 
 pub mod app;
 pub mod classify;
+pub mod cluster;
 pub mod cli;
+pub mod collect;
 pub mod config;
 pub mod domain;
 pub mod guard;

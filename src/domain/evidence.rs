@@ -23,17 +23,27 @@ pub struct Evidence {
 pub enum Source {
     /// The error text of the request.
     Said,
-    /// Log lines, handed over with the request.
+    /// Log lines, handed over with the request or read from a container.
     Logs,
-}
-
-impl Source {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Said => "said",
-            Self::Logs => "logs",
-        }
-    }
+    /// A pod's spec and status.
+    Pod,
+    /// Events of the cluster.
+    Events,
+    /// What makes the pods: deployments, replica sets, jobs and the like.
+    Workload,
+    Node,
+    /// Claims, volumes, storage classes.
+    Storage,
+    /// Services, endpoints, ingresses, network policies.
+    Network,
+    /// Quotas and limit ranges.
+    Quota,
+    /// Autoscalers and disruption budgets.
+    Autoscaler,
+    /// What the metrics API says.
+    Usage,
+    /// The namespace, or the cluster as a whole.
+    Cluster,
 }
 
 /// Something that a stage would have looked at and could not: shown to the user, never an error.

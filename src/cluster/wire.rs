@@ -1,0 +1,106 @@
+//! Paths and bodies of the Kubernetes API, as far as they are used here.
+
+use http::{Request, StatusCode, header};
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope, Resource};
+use kube::client::Body;
+use serde::Deserialize;
+
+use super::ReadError;
+
+/// A resource that can be read by its path.
+pub trait Readable: Resource + serde::de::DeserializeOwned + Send + 'static {}
+
+impl<K: Resource + serde::de::DeserializeOwned + Send + 'static> Readable for K {}
+
+/// Marker bound for both scopes, so that one reader serves both.
+pub trait AnyScope {}
+impl AnyScope for NamespaceResourceScope {}
+impl AnyScope for ClusterResourceScope {}
+
+/// `/apis/apps/v1/namespaces/shop/deployments/api`; without a namespace all of them, without a name the list.
+pub fn path<K: Resource>(namespace: Option<&str>, name: Option<&str>) -> String {
+    resource_path(K::GROUP, K::VERSION, K::URL_PATH_SEGMENT, namespace, name)
+}
+
+/// The same for a resource that has no type here.
+pub fn resource_path(group: &str, version: &str, plural: &str, namespace: Option<&str>, name: Option<&str>) -> String {
+    let mut path = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+    if let Some(namespace) = namespace {
+        path.push_str("/namespaces/");
+        path.push_str(&escaped(namespace));
+    }
+    path.push('/');
+    path.push_str(plural);
+    if let Some(name) = name {
+        path.push('/');
+        path.push_str(&escaped(name));
+    }
+    path
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Asks for an object's metadata alone: what it holds never arrives.
+pub const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+pub const JSON: &str = "application/json";
+pub const PLAIN: &str = "text/plain, */*";
+
+/// A GET request for `target`.
+pub fn get(target: &str, accept: &str) -> Result<Request<Body>, ReadError> {
+    Request::get(target)
+        .header(header::ACCEPT, accept)
+        .body(Body::empty())
+        .map_err(|error| ReadError::Damaged(format!("not a path: {error}")))
+}
+
+/// What a refused answer means.
+pub fn refusal(status: StatusCode, body: &[u8]) -> ReadError {
+    #[derive(Default, Deserialize)]
+    struct Status {
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        reason: String,
+        details: Option<Details>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Details {
+        #[serde(default)]
+        name: String,
+    }
+    let told: Option<Status> = serde_json::from_slice(body).ok();
+    let message = match &told {
+        Some(status) if !status.message.is_empty() => short(&status.message),
+        Some(_) | None => short(&String::from_utf8_lossy(&body[..body.len().min(300)])),
+    };
+    match status {
+        StatusCode::FORBIDDEN => ReadError::Denied(message),
+        StatusCode::UNAUTHORIZED => ReadError::Unauthorized(message),
+        StatusCode::GONE => ReadError::Expired,
+        StatusCode::NOT_FOUND => {
+            let status = told.unwrap_or_default();
+            let is_object = status.reason == "NotFound"
+                && !message.contains("could not find the requested resource")
+                && (status.details.is_some_and(|details| !details.name.is_empty()) || message.contains('"'));
+            if is_object { ReadError::Absent } else { ReadError::NotServed }
+        }
+        other => ReadError::Refused { status: other.as_u16(), message },
+    }
+}
+
+/// A message of a server, bounded.
+pub fn short(message: &str) -> String {
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > 240 { format!("{}...", line.chars().take(240).collect::<String>()) } else { line }
+}
