@@ -5,8 +5,8 @@
 
 pub mod app;
 pub mod classify;
-pub mod cluster;
 pub mod cli;
+pub mod cluster;
 pub mod collect;
 pub mod config;
 pub mod domain;
