@@ -21,7 +21,7 @@ fn main() {
 }
 
 static STAGES: LazyLock<Stages> =
-    LazyLock::new(|| app::stages(&KnowledgeSettings::default()).expect("the built-in parts are sound"));
+    LazyLock::new(|| app::stages_without_cluster(&KnowledgeSettings::default()).expect("the built-in parts are sound"));
 
 /// A healthy log of `bytes` bytes: many shapes of lines, some with words that could be trouble.
 fn healthy_log(bytes: usize) -> String {
@@ -113,7 +113,7 @@ fn diagnose_2_kib_distinct(bencher: Bencher<'_, '_>) {
             n += 1;
             Question { error_message: format!("{text}request {n}"), ..Question::default() }
         })
-        .bench_local_values(|question| diagnose::diagnose(&STAGES, &question, pass()));
+        .bench_local_values(|question| diagnose::from_text(&STAGES, &question, pass()));
 }
 
 /// The same for one line of an event, as a chatops bot posts it.
@@ -126,14 +126,14 @@ fn diagnose_one_line_distinct(bencher: Bencher<'_, '_>) {
             let said = "Back-off restarting failed container app in pod orders-7c58bc488d-ccpqw_shop: dial tcp 10.96.44.7:5432: connect: connection refused";
             Question { error_message: format!("{said} request {n}"), ..Question::default() }
         })
-        .bench_local_values(|question| diagnose::diagnose(&STAGES, &question, pass()));
+        .bench_local_values(|question| diagnose::from_text(&STAGES, &question, pass()));
 }
 
 /// A whole rules-only answer, remembered.
 #[divan::bench]
 fn diagnose_2_kib_repeated(bencher: Bencher<'_, '_>) {
     let question = Question { error_message: two_kibibytes(), ..Question::default() };
-    bencher.bench_local(|| diagnose::diagnose(&STAGES, black_box(&question), pass()));
+    bencher.bench_local(|| diagnose::from_text(&STAGES, black_box(&question), pass()));
 }
 
 #[divan::bench]
@@ -148,5 +148,5 @@ fn load_catalogue() -> Catalogue {
 
 #[divan::bench(sample_count = 20)]
 fn load_all_stages() -> Stages {
-    app::stages(&KnowledgeSettings::default()).expect("the built-in parts are sound")
+    app::stages_without_cluster(&KnowledgeSettings::default()).expect("the built-in parts are sound")
 }

@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use crate::{
     classify::catalogue::{Catalogue, CatalogueError},
+    cluster::{Cluster, ClusterSettings, recording::RecordingError},
     config::{KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_VERDICTS, Stages, diagnose},
@@ -32,6 +33,8 @@ pub enum StartError {
     Templates { problems: Vec<String> },
     #[error("RUNBOOK_DIR={} is not a folder that can be read", .folder.display())]
     Runbooks { folder: PathBuf },
+    #[error("could not use the recording of the cluster (--from)")]
+    Recording { source: RecordingError },
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
     #[error("could not wait for signals")]
@@ -41,7 +44,7 @@ pub enum StartError {
 impl App {
     /// Makes the parts; nothing is listened on yet.
     pub fn new(settings: Settings) -> Result<Self, StartError> {
-        let stages = Arc::new(stages(&settings.knowledge)?);
+        let stages = Arc::new(stages(&settings.knowledge, &settings.cluster)?);
         Ok(Self { settings, stages })
     }
 
@@ -55,6 +58,9 @@ impl App {
         let mut signals = Signals::new().map_err(|source| StartError::Signals { source })?;
         let (lifecycle, grace) = (settings.lifecycle.clone(), settings.shutdown_grace());
 
+        // Whoever asks at once should not be told that there is no cluster; nobody waits for one that does not answer.
+        self.stages.cluster.connect(FIRST_CONNECT).await;
+        let connection = tokio::spawn(Arc::clone(&self.stages.cluster).keep_connected());
         let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.library.runbooks().len());
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
@@ -78,12 +84,27 @@ impl App {
             () = watch => warn!("stopped at the second signal, with requests in work"),
         }
         upkeep.abort();
+        connection.abort();
         Ok(())
     }
 }
 
+/// How long the start waits for a cluster.
+const FIRST_CONNECT: Duration = Duration::from_secs(2);
+
 /// The parts that every diagnosis passes.
-pub fn stages(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
+pub fn stages(settings: &KnowledgeSettings, cluster: &ClusterSettings) -> Result<Stages, StartError> {
+    let cluster = Cluster::open(cluster).map_err(|source| StartError::Recording { source })?;
+    stages_of(settings, cluster)
+}
+
+/// The same without a cluster, for what works on texts and runbooks alone.
+pub fn stages_without_cluster(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
+    stages_of(settings, Cluster::none())
+}
+
+/// The same with a cluster that somebody else made.
+pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stages, StartError> {
     let catalogue = match settings.rules_dir() {
         Some(folder) => {
             Catalogue::with_overlay(folder).map_err(|source| StartError::Rules { folder: folder.to_owned(), source })?
@@ -97,6 +118,7 @@ pub fn stages(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
         catalogue,
         library,
         advisor,
+        cluster: Arc::new(cluster),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),

@@ -16,6 +16,7 @@ mod parameters;
 mod pattern;
 mod rank;
 pub mod rule;
+pub mod seen;
 mod text;
 mod unwrap_json;
 
@@ -44,6 +45,8 @@ pub struct Classification {
     pub parameters: Parameters,
     /// The decisive lines, for retrieval.
     pub excerpt: String,
+    /// Sentences of what was seen, for the explanation.
+    pub notes: Vec<String>,
     pub gaps: Vec<Gap>,
 }
 
@@ -54,6 +57,8 @@ pub enum Reading {
     Known,
     /// It reports an error that no category knows; the first evidence quotes it.
     UnknownError,
+    /// A cluster was looked at, and nothing is wrong with what was asked about.
+    Healthy,
     /// It reports no error.
     NoError {
         /// It mentions faults, but as denied, counted as zero, or over.
@@ -87,38 +92,8 @@ pub fn classify(catalogue: &Catalogue, said: &[(Origin, &str)]) -> Classificatio
 }
 
 fn known(catalogue: &Catalogue, text: &Text, ranking: &Ranking, gaps: Vec<Gap>) -> Classification {
-    let roles = ranking
-        .root
-        .iter()
-        .map(|candidate| (Role::RootCause, candidate))
-        .chain(ranking.contributing.iter().map(|candidate| (Role::Contributing, candidate)))
-        .chain(ranking.symptoms.iter().map(|candidate| (Role::Symptom, candidate)));
-    let roles: Vec<(Role, &Candidate)> = roles.collect();
-
-    // One evidence per quoted line, numbered in the order of the text.
-    let mut quoted: Vec<&Hit> = roles.iter().flat_map(|(_, candidate)| quotes(candidate)).collect();
-    quoted.sort_by_key(|hit| hit.line);
-    quoted.dedup_by_key(|hit| hit.line);
-    let evidence: Vec<Evidence> =
-        quoted.iter().enumerate().map(|(index, hit)| evidence(text, hit.line, hit.matched.start, index + 1)).collect();
-    let id_of = |hit: &Hit| {
-        quoted.iter().position(|quoted| quoted.line == hit.line).map(|index| evidence[index].id.clone()).unwrap_or_default()
-    };
-
-    let findings = roles
-        .iter()
-        .map(|(role, candidate)| {
-            let mut cited: Vec<String> = quotes(candidate).map(id_of).collect();
-            cited.dedup();
-            Finding {
-                category: catalogue.rules()[candidate.rule].id.clone(),
-                role: *role,
-                confidence: (candidate.hits[0].confidence * 100.0).round() / 100.0,
-                evidence: cited,
-            }
-        })
-        .collect();
-
+    let roles = roles(ranking);
+    let cited = Cited::of(text, &roles, &|line| said_place(line));
     let mut found = Parameters::default();
     // Everything that the root says, and the best of what the others say.
     let told = roles
@@ -130,37 +105,92 @@ fn known(catalogue: &Catalogue, text: &Text, ranking: &Ranking, gaps: Vec<Gap>) 
         }
     }
     parameters::extract(text, &mut found);
-    let lines: Vec<usize> = quoted.iter().map(|hit| hit.line).collect();
-    Classification { reading: Reading::Known, findings, evidence, parameters: found, excerpt: excerpt(text, &lines), gaps }
+    Classification {
+        reading: Reading::Known,
+        findings: cited.findings(catalogue, &roles),
+        excerpt: excerpt(text, &cited.lines),
+        evidence: cited.evidence,
+        parameters: found,
+        notes: Vec::new(),
+        gaps,
+    }
+}
+
+/// Every finding with its role, the root first.
+fn roles(ranking: &Ranking) -> Vec<(Role, &Candidate)> {
+    let roots = ranking.root.iter().map(|candidate| (Role::RootCause, candidate));
+    let contributing = ranking.contributing.iter().map(|candidate| (Role::Contributing, candidate));
+    roots.chain(contributing).chain(ranking.symptoms.iter().map(|candidate| (Role::Symptom, candidate))).collect()
+}
+
+/// One evidence per quoted line, numbered in the order of the text.
+struct Cited {
+    lines: Vec<usize>,
+    evidence: Vec<Evidence>,
+}
+
+impl Cited {
+    fn of(text: &Text, roles: &[(Role, &Candidate)], place: &dyn Fn(&text::Line) -> (Source, String)) -> Self {
+        let mut quoted: Vec<&Hit> = roles.iter().flat_map(|(_, candidate)| quotes(candidate)).collect();
+        quoted.sort_by_key(|hit| hit.line);
+        quoted.dedup_by_key(|hit| hit.line);
+        let numbered = quoted.iter().zip(1..);
+        let evidence = numbered.map(|(hit, number)| evidence(text, hit.line, hit.matched.start, number, place)).collect();
+        Self { lines: quoted.iter().map(|hit| hit.line).collect(), evidence }
+    }
+
+    fn id(&self, line: usize) -> Option<&str> {
+        self.lines.iter().position(|quoted| *quoted == line).map(|index| self.evidence[index].id.as_str())
+    }
+
+    fn findings(&self, catalogue: &Catalogue, roles: &[(Role, &Candidate)]) -> Vec<Finding> {
+        let finding = |(role, candidate): &(Role, &Candidate)| {
+            let mut cited: Vec<String> = quotes(candidate).filter_map(|hit| self.id(hit.line).map(str::to_owned)).collect();
+            cited.dedup();
+            Finding {
+                category: catalogue.rules()[candidate.rule].id.clone(),
+                role: *role,
+                confidence: (candidate.hits[0].confidence * 100.0).round() / 100.0,
+                evidence: cited,
+            }
+        };
+        roles.iter().map(finding).collect()
+    }
 }
 
 fn unknown(text: &Text, ranking: &Ranking, gaps: Vec<Gap>) -> Classification {
     let mut found = Parameters::default();
     let Some(line) = generic::error_line(text) else {
         let reading = Reading::NoError { mentions_faults: ranking.dismissed > 0 };
-        return Classification {
-            reading,
-            findings: Vec::new(),
-            evidence: Vec::new(),
-            parameters: found,
-            excerpt: excerpt(text, &[]),
-            gaps,
-        };
+        return Classification { excerpt: excerpt(text, &[]), gaps, ..Classification::of(reading) };
     };
     parameters::extract(text, &mut found);
-    let evidence = vec![evidence(text, line, text.lines()[line].start, 1)];
+    let evidence = vec![evidence(text, line, text.lines()[line].start, 1, &said_place)];
     Classification {
-        reading: Reading::UnknownError,
-        findings: vec![Finding {
-            category: CategoryId::unknown(),
-            role: Role::RootCause,
-            confidence: 0.5,
-            evidence: vec![evidence[0].id.clone()],
-        }],
+        findings: vec![unknown_finding(vec![evidence[0].id.clone()])],
         excerpt: excerpt(text, &[line]),
         evidence,
         parameters: found,
         gaps,
+        ..Classification::of(Reading::UnknownError)
+    }
+}
+
+fn unknown_finding(evidence: Vec<String>) -> Finding {
+    Finding { category: CategoryId::unknown(), role: Role::RootCause, confidence: 0.5, evidence }
+}
+
+impl Classification {
+    fn of(reading: Reading) -> Self {
+        Self {
+            reading,
+            findings: Vec::new(),
+            evidence: Vec::new(),
+            parameters: Parameters::default(),
+            excerpt: String::new(),
+            notes: Vec::new(),
+            gaps: Vec::new(),
+        }
     }
 }
 
@@ -178,19 +208,22 @@ fn quotes(candidate: &Candidate) -> impl Iterator<Item = &Hit> {
         .take(QUOTES_PER_CATEGORY)
 }
 
-fn evidence(text: &Text, line: usize, from: usize, number: usize) -> Evidence {
+fn evidence(text: &Text, line: usize, from: usize, number: usize, place: &dyn Fn(&text::Line) -> (Source, String)) -> Evidence {
     let line = &text.lines()[line];
-    let source = match line.origin {
-        Origin::ErrorMessage => Source::Said,
-        Origin::Logs => Source::Logs,
-    };
+    let (source, object) = place(line);
     Evidence {
         id: format!("e{number}"),
         source,
-        object: format!("{} line {}", line.origin.as_str(), line.number),
+        object,
         text: quote(text.line_str(line), from.saturating_sub(line.start)),
         observed_at: None,
     }
+}
+
+/// Where a line of a request's own texts stands.
+fn said_place(line: &text::Line) -> (Source, String) {
+    let source = if line.origin == Origin::Logs { Source::Logs } else { Source::Said };
+    (source, format!("{} line {}", line.origin.as_str(), line.number))
 }
 
 /// `line` trimmed, without control characters, cut to [`QUOTE_BYTES`] around byte `from`.

@@ -149,12 +149,13 @@ pub fn run() -> ExitCode {
 fn serve(settings: Settings) -> Result<Outcome, CliError> {
     telemetry::init(&settings.log);
     let app = App::new(settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| CliError::Read { what: "the machine's threads".to_owned(), source })?;
-    runtime.block_on(app.serve())?;
+    runtime()?.block_on(app.serve())?;
     Ok(Outcome::Done)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|source| CliError::Read { what: "the machine's threads".to_owned(), source })
 }
 
 /// The error with all its causes, on stderr.

@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::{http::HttpSettings, telemetry::LogSettings};
+use crate::{cluster::ClusterSettings, http::HttpSettings, telemetry::LogSettings};
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
 #[derive(Clone, Debug, Args)]
@@ -16,6 +16,8 @@ pub struct Settings {
     pub http: HttpSettings,
     #[command(flatten)]
     pub knowledge: KnowledgeSettings,
+    #[command(flatten)]
+    pub cluster: ClusterSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }

@@ -2,6 +2,7 @@
 
 pub mod diagnose;
 pub mod health;
+pub mod look;
 pub mod runbooks;
 pub mod suggest;
 
@@ -11,6 +12,7 @@ use quick_cache::sync::Cache;
 
 use crate::{
     classify::catalogue::Catalogue,
+    cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
     reason::rules::Advisor,
     retrieve::library::Library,
@@ -21,7 +23,8 @@ pub struct Stages {
     pub catalogue: Catalogue,
     pub library: Library,
     pub advisor: Advisor,
-    /// What is missing in every pass of this process: no cluster, no model, ...
+    pub cluster: Arc<Cluster>,
+    /// What is missing in every pass of this process: no vectors, no model, ...
     pub gaps: Vec<Gap>,
     /// Rules answers by request: the same question has the same answer as long as nothing live is looked at.
     pub answers: Cache<diagnose::Question, Arc<Answer>>,

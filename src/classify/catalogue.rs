@@ -16,6 +16,10 @@ pub struct Catalogue {
     says: PatternSet,
     /// Parallel to the patterns of `says`.
     meanings: Vec<Meaning>,
+    /// The fact patterns of all rules.
+    sees: PatternSet,
+    /// Parallel to the patterns of `sees`: the number of the rule.
+    seen_by: Vec<usize>,
     gate: Gate,
     /// `explained_by[symptom * n + cause]`, transitively.
     explained_by: Vec<bool>,
@@ -79,6 +83,7 @@ impl Catalogue {
         let relations = Relations::of(&rules)?;
         let mut patterns = Vec::new();
         let mut meanings = Vec::new();
+        let (mut facts, mut seen_by) = (Vec::new(), Vec::new());
         for (number, rule) in rules.iter().enumerate() {
             for (index, said) in rule.patterns.iter().enumerate() {
                 patterns.push(said.pattern.clone());
@@ -88,11 +93,16 @@ impl Catalogue {
                 patterns.push(exclude.clone());
                 meanings.push(Meaning::Excludes { rule: number });
             }
+            for fact in &rule.facts {
+                facts.push(fact.clone());
+                seen_by.push(number);
+            }
         }
+        let sees = PatternSet::new(facts);
         let says = PatternSet::new(patterns);
         let own = rules.iter().filter(|rule| rule.is_own).flat_map(|rule| &rule.patterns);
         let gate = Gate::new(own.flat_map(|said| said.pattern.literals()));
-        Ok(Self { rules, says, meanings, gate, explained_by: relations.explained_by, absorbed_by: relations.absorbed_by })
+        Ok(Self { rules, says, meanings, sees, seen_by, gate, explained_by: relations.explained_by, absorbed_by: relations.absorbed_by })
     }
 
     /// In order of id.
@@ -110,6 +120,15 @@ impl Catalogue {
 
     pub(super) fn says(&self) -> &PatternSet {
         &self.says
+    }
+
+    pub(super) fn sees(&self) -> &PatternSet {
+        &self.sees
+    }
+
+    /// Number of the rule that a pattern of [`Catalogue::sees`] belongs to.
+    pub(super) fn seen_by(&self, pattern: usize) -> usize {
+        self.seen_by[pattern]
     }
 
     pub(super) fn meaning(&self, pattern: usize) -> Meaning {

@@ -35,7 +35,7 @@ fn check_rule(catalogue: &Catalogue, rule: &Rule) -> Vec<String> {
 fn root(found: &Classification) -> &str {
     match found.reading {
         Reading::Known => found.findings.first().map_or("", |finding| finding.category.as_str()),
-        Reading::UnknownError | Reading::NoError { .. } => "",
+        Reading::UnknownError | Reading::Healthy | Reading::NoError { .. } => "",
     }
 }
 
@@ -48,7 +48,7 @@ fn told(found: &Classification) -> String {
             .collect::<Vec<_>>()
             .join(", "),
         Reading::UnknownError => "an error of no category".to_owned(),
-        Reading::NoError { .. } => "no error".to_owned(),
+        Reading::Healthy | Reading::NoError { .. } => "no error".to_owned(),
     }
 }
 

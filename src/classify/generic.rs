@@ -56,7 +56,7 @@ fn strength(words: &[u8], level: Level) -> Option<u8> {
 /// A word without which no line below Error reports an error.
 static TROUBLE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"error|exception|fail|fatal|panic|traceback|cannot|can't|cant\ |could\ not|couldn't|unable|denied|crash|abort|critical|invalid|not\ work|n't\ work|doesnt\ work|broken|exit|\b5\d\d\b|stuck|hang|unhandled|uncaught|throw|reject|unexpected|undefined|illegal|mismatch|violat|corrupt|\bdown\b|timed\ out",
+        r"error|exception|fail|fatal|panic|traceback|cannot|can't|cant\ |could\ not|couldn't|unable|denied|crash|abort|critical|invalid|not\ work|n't\ work|doesnt\ work|broken|exit|\b5\d\d\b|stuck|hang|unhandled|uncaught|throw|reject|unexpected|undefined|illegal|mismatch|violat|corrupt|\bdown\b|timed\ out|does\ not\ exist",
     )
 });
 
@@ -78,6 +78,7 @@ static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
         |\b(?:an?|the|this|following|internal|unexpected|unknown|server|fatal|critical|runtime|syntax|parse|parsing|validation|compilation|compile|build|assertion|application)\s+(?:error|exception|failure)\b
         |\berrors?\s+(?:occurred|while|when|in|reading|writing|parsing|loading|processing|executing|running|during|from|on|at|was|code|calling|creating|opening)\b
         |\bexit(?:ed|s)?\s+(?:with\s+)?(?:code|status)?\s*[:=]?\s*[1-9]\d{0,2}\b|\b(?:HTTP|status|code|returned?|returns|response|got|gives?|a|an)\b[\ :/=\w.]{0,12}\b5\d\d\b|\b5\d\d\s+(?:internal|bad\s+gateway|service|gateway|error)
+        |\b(?:relation|table|column|database|schema|role|user|index|key|topic|queue|bucket|container|file|directory|path|branch|field|module|command|function)\b[^\n]{0,60}\bdoes\ not\ exist\b
         |\b(?:core\ dumped|aborted|assertion\ failed|stack\ overflow|deadlock|data\ (?:loss|corruption)|corrupt(?:ed)?|checksum\ mismatch|was\ rejected|is\ invalid|invalid\s+\w+\s+(?:value|format|type)|unexpected\s+(?:token|end|character|eof|response))\b",
     )
 });

@@ -40,6 +40,8 @@ pub fn is_recovered(text: &Text, line: usize) -> bool {
         return false;
     }
     let later = &text.lines()[line + 1..];
+    // What another log says is no success of this one.
+    let later = &later[..later.iter().position(|next| next.origin != failed.origin).unwrap_or(later.len())];
     let is_retried = RETRY.is_match(words) || later.iter().take(2).any(|next| RETRY.is_match(words_of(next)));
     if !is_retried && failed.level > Level::Warning {
         return false;

@@ -7,7 +7,7 @@ use super::{
     line::Level,
     mention,
     pattern::Match,
-    text::Text,
+    text::{Line, Origin, Text},
 };
 
 /// One wording of one category, found in one place and meant.
@@ -20,6 +20,8 @@ pub struct Hit {
     pub matched: Match,
     /// 0 to 1, with what the line's level and place say.
     pub confidence: f32,
+    /// A fact pattern matched, not a wording.
+    pub is_seen: bool,
 }
 
 /// A category with all its hits.
@@ -46,10 +48,34 @@ pub struct Ranking {
 /// Hits below this confidence are no finding.
 const MIN_CONFIDENCE: f32 = 0.5;
 
-/// Ranks everything that the catalogue matches in `text`.
+/// Ranks everything that the catalogue matches in a text that somebody sent.
 pub fn rank(catalogue: &Catalogue, text: &Text) -> Ranking {
-    let matches = catalogue.says().matches(text);
-    let (hits, dismissed) = meant(catalogue, text, &matches);
+    let (mut hits, mut dismissed) = said(catalogue, text, &|_, confidence| Some(confidence));
+    if !hits.is_empty() && mention::is_over(text) {
+        dismissed += hits.len();
+        hits.clear();
+    }
+    sorted(catalogue, text, hits, dismissed)
+}
+
+/// Confidence in a fact that a fact pattern matches: a status field does not exaggerate.
+const SEEN_CONFIDENCE: f32 = 0.97;
+
+/// Ranks what was seen: `facts` are matches of [`Catalogue::sees`]; `weigh` corrects the confidence of a wording by its line, `None`
+/// drops it.
+pub fn rank_seen(catalogue: &Catalogue, text: &Text, facts: &[Match], weigh: &dyn Fn(&Line, f32) -> Option<f32>) -> Ranking {
+    let (mut hits, dismissed) = said(catalogue, text, weigh);
+    hits.extend(facts.iter().map(|matched| Hit {
+        rule: catalogue.seen_by(matched.pattern),
+        line: text.line_at(matched.start),
+        matched: *matched,
+        confidence: SEEN_CONFIDENCE,
+        is_seen: true,
+    }));
+    sorted(catalogue, text, hits, dismissed)
+}
+
+fn sorted(catalogue: &Catalogue, text: &Text, hits: Vec<Hit>, dismissed: usize) -> Ranking {
     let details: Vec<bool> = hits.iter().map(|hit| is_absorbed(catalogue, text, hit, &hits)).collect();
 
     let mut candidates: Vec<Candidate> = Vec::new();
@@ -104,8 +130,9 @@ fn precedence(candidate: &Candidate) -> f32 {
     -(candidate.hits[0].confidence * 20.0).round()
 }
 
-/// The matches that report a fault, with their confidence; and how many only mention one.
-fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, usize) {
+/// The wordings that report a fault, with their confidence; and how many only mention one.
+fn said(catalogue: &Catalogue, text: &Text, weigh: &dyn Fn(&Line, f32) -> Option<f32>) -> (Vec<Hit>, usize) {
+    let matches = &catalogue.says().matches(text);
     let excluded: Vec<(usize, &Match)> = matches
         .iter()
         .filter_map(|matched| match catalogue.meaning(matched.pattern) {
@@ -113,7 +140,7 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
             Meaning::Says { .. } => None,
         })
         .collect();
-    let places = Places::of(text);
+    let mut places: HashMap<Origin, Places> = HashMap::new();
     // What holds for a line holds for every match in it.
     let mut talk: HashMap<usize, bool> = HashMap::new();
     let mut recovered: HashMap<usize, bool> = HashMap::new();
@@ -130,10 +157,13 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
         let index = text.line_at(words_start);
         let line = &text.lines()[index];
         let words = text.line_str(line).as_bytes();
+        let is_fact = matches!(line.origin, Origin::Fact(_));
         let is_talk = *talk.entry(index).or_insert_with(|| mention::is_talk(words));
+        // A fact reports what is; only texts talk about things.
         if is_excluded
-            || is_talk
-            || mention::is_mention(words, words_start - line.start, matched.end.clamp(words_start, line.end) - line.start)
+            || !is_fact && is_talk
+            || !is_fact
+                && mention::is_mention(words, words_start - line.start, matched.end.clamp(words_start, line.end) - line.start)
         {
             dismissed += 1;
             continue;
@@ -141,17 +171,15 @@ fn meant(catalogue: &Catalogue, text: &Text, matches: &[Match]) -> (Vec<Hit>, us
         if said.unless.iter().any(|unless| unless.regex().is_match(text.buffer().as_bytes())) {
             continue;
         }
-        if *recovered.entry(index).or_insert_with(|| mention::is_recovered(text, index)) {
+        if !is_fact && *recovered.entry(index).or_insert_with(|| mention::is_recovered(text, index)) {
             dismissed += 1;
             continue;
         }
+        let places = places.entry(line.origin).or_insert_with(|| Places::of(text, line.origin));
         let confidence = (said.confidence + places.weight(text, index)).min(0.99);
-        if confidence >= MIN_CONFIDENCE {
-            hits.push(Hit { rule, line: index, matched: *matched, confidence });
+        if let Some(confidence) = weigh(line, confidence).filter(|confidence| *confidence >= MIN_CONFIDENCE) {
+            hits.push(Hit { rule, line: index, matched: *matched, confidence: confidence.min(0.99), is_seen: false });
         }
-    }
-    if !hits.is_empty() && mention::is_over(text) {
-        return (Vec::new(), dismissed + hits.len());
     }
     (hits, dismissed)
 }
@@ -182,9 +210,9 @@ struct Places {
 }
 
 impl Places {
-    fn of(text: &Text) -> Self {
+    fn of(text: &Text, origin: Origin) -> Self {
         let mut places = Self { last_cause: None, python_cause_ends: None, last_good: None };
-        for (index, line) in text.lines().iter().enumerate() {
+        for (index, line) in text.lines().iter().enumerate().filter(|(_, line)| line.origin == origin) {
             let words = text.line_str(line).trim_start();
             if words.starts_with("Caused by") || words.starts_with("---> ") {
                 places.last_cause = Some((index, index + CAUSE_BLOCK_LINES));

@@ -28,6 +28,8 @@ pub struct Rule {
     pub explains: Vec<CategoryId>,
     /// Every deeper finding explains this one: it is the root only where nothing else is found.
     pub symptom: bool,
+    /// It shows in the state of objects: reported of an object that is well, it is over.
+    pub in_status: bool,
     /// What to look at for it; names of collectors.
     pub evidence: Vec<String>,
     pub parameters: BTreeMap<String, String>,
@@ -105,6 +107,7 @@ impl Rule {
             absorbs: ids(&file.absorbs),
             explains: ids(&file.explains),
             symptom: file.symptom,
+            in_status: file.in_status,
             evidence: file.evidence,
             parameters: file.parameters,
             playbook: Playbook {
@@ -143,6 +146,8 @@ struct RuleFile {
     explains: Vec<String>,
     #[serde(default)]
     symptom: bool,
+    #[serde(default)]
+    in_status: bool,
     #[serde(default)]
     evidence: Vec<String>,
     #[serde(default)]

@@ -7,11 +7,15 @@ use super::{
     unwrap_json::unwrap_json,
 };
 
-/// Which of the texts of a request a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which of the texts of a request, or of what was seen, a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     ErrorMessage,
     Logs,
+    /// Number of a fact in its scope.
+    Fact(usize),
+    /// Number of a log in its scope.
+    LogTail(usize),
 }
 
 impl Origin {
@@ -20,6 +24,8 @@ impl Origin {
         match self {
             Self::ErrorMessage => "error_message",
             Self::Logs => "logs",
+            Self::Fact(_) => "fact",
+            Self::LogTail(_) => "container log",
         }
     }
 }
@@ -97,6 +103,11 @@ impl Text {
             return;
         }
         self.append(origin, number, rest, level, prefix.stamped);
+    }
+
+    /// Appends a fact as it is: it is one line already, and has no prefix to take off.
+    pub fn push_fact(&mut self, number: usize, line: &str) {
+        self.append(Origin::Fact(number), 1, line, Level::Unsaid, false);
     }
 
     /// Marks that lines were left out here, so that no pattern matches across the hole.

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, IsTerminal, Read, Write},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use super::{CliError, Outcome, human};
 use crate::{
     app,
+    cluster::ClusterSettings,
     config::KnowledgeSettings,
     domain::{symptom::CategoryId, target::Target},
     http::markdown,
@@ -37,6 +39,12 @@ pub struct DiagnoseArguments {
     /// Deployment in trouble
     #[arg(long)]
     deployment: Option<String>,
+    /// Object in trouble, as KIND/NAME: statefulset/db, service/api, node/node-1
+    #[arg(long, value_name = "KIND/NAME", value_parser = kind_and_name)]
+    target: Option<(String, String)>,
+    /// Label selector of the pods in trouble
+    #[arg(long, short = 'l')]
+    selector: Option<String>,
     /// Container in trouble
     #[arg(long, short)]
     container: Option<String>,
@@ -45,6 +53,39 @@ pub struct DiagnoseArguments {
     output: Output,
     #[command(flatten)]
     knowledge: KnowledgeSettings,
+    #[command(flatten)]
+    cluster: ClusterSettings,
+}
+
+fn kind_and_name(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok((kind.to_lowercase(), name.to_owned())),
+        Some(_) | None => Err("must be KIND/NAME, such as deployment/api".to_owned()),
+    }
+}
+
+impl DiagnoseArguments {
+    fn target(&self) -> Target {
+        Target {
+            kind: self.target.as_ref().map(|(kind, _)| kind.clone()),
+            name: self.target.as_ref().map(|(_, name)| name.clone()),
+            namespace: self.namespace.clone(),
+            label_selector: self.selector.clone(),
+            pod: self.pod.clone(),
+            deployment: self.deployment.clone(),
+            container: self.container.clone(),
+        }
+    }
+
+    /// What stands for an error where only an object was named.
+    fn plain_complaint(&self) -> Option<String> {
+        let named = self.target.as_ref().map(|(kind, name)| format!("{kind} {name}"));
+        let named = named.or_else(|| self.pod.as_ref().map(|name| format!("pod {name}")));
+        let named = named.or_else(|| self.deployment.as_ref().map(|name| format!("deployment {name}")));
+        let named = named.or_else(|| self.selector.as_ref().map(|selector| format!("the pods {selector}")));
+        let named = named.or_else(|| self.namespace.as_ref().map(|name| format!("namespace {name}")));
+        named.map(|named| format!("something is wrong with {named}"))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -78,23 +119,20 @@ enum Output {
     Markdown,
 }
 
+/// How long one diagnosis waits for a cluster to answer at all.
+const CONNECT: Duration = Duration::from_secs(5);
+
 pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
-    let error_message = arguments.text.read()?;
-    let stages = app::stages(&arguments.knowledge)?;
-    let question = Question {
-        error_message,
-        target: Target {
-            namespace: arguments.namespace.clone(),
-            pod: arguments.pod.clone(),
-            deployment: arguments.deployment.clone(),
-            container: arguments.container.clone(),
-            ..Target::default()
-        },
-        ..Question::default()
-    };
+    let error_message = arguments.text.read_or(arguments.plain_complaint())?;
+    let stages = app::stages(&arguments.knowledge, &arguments.cluster)?;
+    let question = Question { error_message, target: arguments.target(), ..Question::default() };
     #[expect(clippy::disallowed_methods, reason = "the command line is an edge: the clock is read here, once")]
     let pass = Pass { request_id: uuid::Uuid::now_v7().to_string(), now: Timestamp::now() };
-    let answer = diagnose::diagnose(&stages, &question, pass);
+    let runtime = super::runtime()?;
+    let answer = runtime.block_on(async {
+        stages.cluster.connect(CONNECT).await;
+        diagnose::diagnose(&stages, &question, pass).await
+    });
     let mut out = anstream::stdout().lock();
     match arguments.output {
         Output::Human => human::write_diagnosis(&mut out, &answer)?,
@@ -112,7 +150,7 @@ pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
 
 pub fn suggest(arguments: &SuggestArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read()?;
-    let stages = app::stages(&arguments.knowledge)?;
+    let stages = app::stages_without_cluster(&arguments.knowledge)?;
     let found = suggest::suggest(&stages, &error_message, usize::from(arguments.top_k));
     let mut out = anstream::stdout().lock();
     match arguments.output {
@@ -142,6 +180,11 @@ pub fn write_json(out: &mut impl Write, value: &impl serde::Serialize) -> Result
 
 impl Text {
     fn read(&self) -> Result<String, CliError> {
+        self.read_or(None)
+    }
+
+    /// `instead` is taken where no error is given at all.
+    fn read_or(&self, instead: Option<String>) -> Result<String, CliError> {
         let bytes = match &self.file {
             Some(path) if path.as_os_str() != "-" => {
                 let unreadable = |source| CliError::Read { what: path.display().to_string(), source };
@@ -150,6 +193,9 @@ impl Text {
             None if !self.text.is_empty() && self.text != ["-"] => self.text.join(" ").into_bytes(),
             Some(_) | None => {
                 if io::stdin().is_terminal() {
+                    if let Some(instead) = instead {
+                        return Ok(instead);
+                    }
                     return Err(CliError::Input("no error given: pass it as TEXT, with -f FILE, or pipe it in".to_owned()));
                 }
                 bounded(io::stdin().lock()).map_err(|source| CliError::Read { what: "standard input".to_owned(), source })?
@@ -157,7 +203,10 @@ impl Text {
         };
         // Logs hold what programs wrote, valid or not; the rest of a line is still worth reading.
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        if text.trim().is_empty() { Err(CliError::Input("the error is empty".to_owned())) } else { Ok(text) }
+        if !text.trim().is_empty() {
+            return Ok(text);
+        }
+        instead.filter(|_| self.file.is_none()).ok_or_else(|| CliError::Input("the error is empty".to_owned()))
     }
 }
 

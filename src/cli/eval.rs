@@ -37,7 +37,7 @@ pub struct Files {
 }
 
 pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcome, CliError> {
-    let stages = app::stages(settings)?;
+    let stages = app::stages_without_cluster(settings)?;
     let mut out = anstream::stdout().lock();
     let (files, reached) = match command {
         EvalCommand::Classify(files) => {

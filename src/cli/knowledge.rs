@@ -41,7 +41,7 @@ pub enum RunbooksCommand {
 }
 
 pub fn rules(command: &RulesCommand, settings: &KnowledgeSettings) -> Result<Outcome, CliError> {
-    let stages = app::stages(settings)?;
+    let stages = app::stages_without_cluster(settings)?;
     let mut out = anstream::stdout().lock();
     match command {
         RulesCommand::Check => {
@@ -91,7 +91,7 @@ pub fn rules(command: &RulesCommand, settings: &KnowledgeSettings) -> Result<Out
 }
 
 pub fn runbooks(command: &RunbooksCommand, settings: &KnowledgeSettings) -> Result<Outcome, CliError> {
-    let stages = app::stages(settings)?;
+    let stages = app::stages_without_cluster(settings)?;
     let mut out = anstream::stdout().lock();
     match command {
         RunbooksCommand::Lint => {

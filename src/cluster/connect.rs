@@ -48,8 +48,8 @@ struct Connected {
 }
 
 /// A recording that stands in for a cluster.
-#[derive(Clone, Debug)]
 struct Replay {
+    recording: Arc<Recording>,
     /// The newest time in it: its "now".
     newest: Option<Timestamp>,
 }
@@ -89,7 +89,7 @@ impl Cluster {
 
     pub fn of_recording(recording: Recording) -> Self {
         let newest = recording.newest();
-        Self { recording: Some(Replay { newest }), ..Self::of_client(Arc::new(recording).client()) }
+        Self { recording: Some(Replay { recording: Arc::new(recording), newest }), ..Self::none() }
     }
 
     /// A cluster behind a client that somebody else made.
@@ -189,18 +189,28 @@ impl Cluster {
     }
 
     pub fn connection(&self) -> Connection {
+        if self.recording.is_some() {
+            return Connection::Recording;
+        }
         match self.state() {
-            State::Connected(_) if self.recording.is_some() => Connection::Recording,
             State::Connected(connected) => Connection::Connected { version: connected.version },
             State::Away(why) => Connection::None { why },
             State::Off => Connection::None { why: "no cluster is configured".to_owned() },
         }
     }
 
+    pub fn is_connected(&self) -> bool {
+        self.recording.is_some() || matches!(self.state(), State::Connected(_))
+    }
+
     /// A reader with `budget`; `None` where there is no cluster to read.
     pub fn reader(&self, budget: Budget) -> Option<Reader> {
+        if let Some(replay) = &self.recording {
+            // A client belongs to the runtime that it was made in: one per reader is cheap, and right in any.
+            return Some(Reader::new(Arc::clone(&replay.recording).client(), budget, true));
+        }
         match self.state() {
-            State::Connected(connected) => Some(Reader::new(connected.client, budget, self.recording.is_some())),
+            State::Connected(connected) => Some(Reader::new(connected.client, budget, false)),
             State::Off | State::Away(_) => None,
         }
     }

@@ -33,7 +33,7 @@ pub async fn health(State(shared): State<Arc<Shared>>) -> Response {
         status: "ok",
         service: "faultline",
         version: env!("CARGO_PKG_VERSION"),
-        k8s_connected: false,
+        k8s_connected: shared.stages.cluster.is_connected(),
         llm_configured: false,
         rules: counted.rules,
         runbooks: counted.runbooks,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::Stages;
+use super::{Stages, look};
 use crate::{
     classify::{self, Classification, Origin, Reading},
     domain::{
@@ -44,14 +44,39 @@ pub const MAX_REMEMBERED_BYTES: usize = 8 << 10;
 /// Runbook passages in one answer.
 const PASSAGES: usize = 3;
 
-/// Diagnoses one question. Never fails: what could not be looked at stands in `gaps`.
-pub fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+/// Diagnoses one question, looking at the cluster where there is one. Never fails: what could not be looked at stands in `gaps`.
+pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+    let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
+        return from_text(stages, question, pass);
+    };
+    let mut timings = Timings::start();
+    let heard = listen(stages, question);
+    timings.lap("classify");
+    let now = stages.cluster.now(pass.now);
+    let looked = look::look(stages, question, heard, &reader, now).await;
+    timings.lap("collect");
+    let answer = answer(stages, looked.found, &looked.target, looked.lead, timings);
+    Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
+}
+
+/// Diagnoses from the text alone, at once.
+pub fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let size = question.error_message.len() + question.logs.as_ref().map_or(0, String::len);
+    let no_cluster = stages.cluster.gap();
+    let fresh = || {
+        let mut timings = Timings::start();
+        let mut heard = listen(stages, question);
+        timings.lap("classify");
+        heard.gaps.extend(no_cluster.clone());
+        Arc::new(answer(stages, heard, &question.target, None, timings))
+    };
+    // Why there is no cluster may change from one question to the next.
+    let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
     let answer = if size > MAX_REMEMBERED_BYTES {
-        Arc::new(fresh(stages, question))
+        fresh()
     } else {
-        stages.answers.get(question).unwrap_or_else(|| {
-            let answer = Arc::new(fresh(stages, question));
+        stages.answers.get(question).filter(still_holds).unwrap_or_else(|| {
+            let answer = fresh();
             stages.answers.insert(question.clone(), Arc::clone(&answer));
             answer
         })
@@ -59,15 +84,27 @@ pub fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer }
 }
 
-fn fresh(stages: &Stages, question: &Question) -> Answer {
-    let mut timings = Timings::start();
+/// What the texts of the question say.
+fn listen(stages: &Stages, question: &Question) -> Classification {
+    classify::classify(&stages.catalogue, &texts(question))
+}
+
+/// The texts of the question, each with the field that it came in.
+pub fn texts(question: &Question) -> Vec<(Origin, &str)> {
     let mut said = vec![(Origin::ErrorMessage, question.error_message.as_str())];
     said.extend(question.logs.as_deref().map(|logs| (Origin::Logs, logs)));
-    let found = classify::classify(&stages.catalogue, &said);
-    timings.lap("classify");
+    said
+}
 
-    let category = found.findings.first().map_or_else(CategoryId::unknown, |finding| finding.category.clone());
-    let advice = advice(stages, &found, &category, &question.target);
+/// From what was found to the answer. `lead` stands before the root cause where that is another object's.
+fn answer(stages: &Stages, found: Classification, target: &Target, lead: Option<String>, mut timings: Timings) -> Answer {
+    let category = match found.reading {
+        Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
+        Reading::Known | Reading::UnknownError | Reading::NoError { .. } => {
+            found.findings.first().map_or_else(CategoryId::unknown, |finding| finding.category.clone())
+        }
+    };
+    let advice = advice(stages, &found, &category, target);
     timings.lap("reason");
 
     let runbooks = runbooks(stages, &found, &advice);
@@ -79,17 +116,20 @@ fn fresh(stages: &Stages, question: &Question) -> Answer {
 
     let confidence = match found.reading {
         Reading::Known | Reading::UnknownError => found.findings.first().map_or(0.0, |finding| finding.confidence),
+        Reading::Healthy => 0.8,
         Reading::NoError { .. } => 0.2,
     };
     let mut gaps = found.gaps;
     gaps.extend(stages.gaps.iter().cloned());
+    let mut explanation = found.notes;
+    explanation.push(advice.explanation);
     Answer {
         mode: Mode::Rules,
         severity: advice.severity,
         error_category: category,
         confidence,
-        root_cause: advice.root_cause,
-        explanation: advice.explanation,
+        root_cause: lead.unwrap_or_default() + &advice.root_cause,
+        explanation: explanation.join(" "),
         fix_commands,
         prevention_tips: advice.prevention,
         related_runbooks: runbooks.related,
@@ -112,6 +152,7 @@ fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target
             .advise(category, &found.parameters, target)
             .unwrap_or_else(|| advisor.advise_unknown(quote, &found.parameters, target)),
         Reading::UnknownError => advisor.advise_unknown(quote, &found.parameters, target),
+        Reading::Healthy => advisor.advise_healthy(&found.parameters, target),
         Reading::NoError { mentions_faults } => advisor.advise_no_error(mentions_faults, &found.parameters, target),
     }
 }
@@ -123,7 +164,7 @@ struct Runbooks {
 
 /// The category's own runbook first, then what the text itself is nearest to.
 fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbooks {
-    if matches!(found.reading, Reading::NoError { .. }) {
+    if matches!(found.reading, Reading::Healthy | Reading::NoError { .. }) {
         return Runbooks { related: Vec::new(), passages: Vec::new() };
     }
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
@@ -187,10 +228,9 @@ impl Timings {
     }
 }
 
-/// What every pass of a process without a cluster, vectors or a model did not look at.
+/// What every pass of a process without vectors or a model did not look at.
 pub fn standing_gaps() -> Vec<Gap> {
     vec![
-        Gap::new("collect", "cluster", "this version reads what it is told, and looks at no cluster"),
         Gap::new("retrieve", "dense vectors", "no embedding model: runbooks are found by their words alone"),
         Gap::new("reason", "model", "no provider configured"),
     ]

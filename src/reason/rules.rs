@@ -98,6 +98,12 @@ impl Advisor {
         self.without_playbook(unknown::no_error(mentions_faults), parameters, target)
     }
 
+    /// Advice for something that was looked at and is well.
+    pub fn advise_healthy(&self, parameters: &Parameters, target: &Target) -> Advice {
+        let what = named(&completed(parameters, target), target);
+        self.without_playbook(unknown::healthy(&what), parameters, target)
+    }
+
     fn without_playbook(&self, unknown: Unknown, parameters: &Parameters, target: &Target) -> Advice {
         let parameters = completed(parameters, target);
         let prose = prose_context(&parameters, &named(&parameters, target));

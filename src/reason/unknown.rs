@@ -49,6 +49,20 @@ pub fn no_error(mentions_faults: bool) -> Unknown {
     }
 }
 
+/// A cluster was looked at, and what was asked about is well.
+pub fn healthy(target: &str) -> Unknown {
+    Unknown {
+        severity: Severity::Low,
+        root_cause: format!("Nothing is wrong with {target} as far as its status, its events and its logs tell."),
+        explanation: "Its pods are ready, nothing that belongs to it reports a fault, and its logs show none. If users see trouble nevertheless, look at what it \
+                      depends on and at what stands before it, or send the exact message that they see."
+            .to_owned(),
+        remedies: look_around(),
+        prevention: Vec::new(),
+        runbook: None,
+    }
+}
+
 fn look_around() -> Vec<Remedy> {
     let read = |command: &str, description: &str, when: Option<&str>| Remedy {
         command: command.to_owned(),

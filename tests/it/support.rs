@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 /// Made once, since it takes a while; nothing in it changes but the remembered answers.
 static STAGES: LazyLock<Arc<Stages>> =
-    LazyLock::new(|| Arc::new(app::stages(&KnowledgeSettings::default()).expect("the built-in parts fit together")));
+    LazyLock::new(|| Arc::new(app::stages_without_cluster(&KnowledgeSettings::default()).expect("the built-in parts fit together")));
 
 pub fn stages() -> Arc<Stages> {
     Arc::clone(&STAGES)

@@ -1,0 +1,161 @@
+//! From what was said to what is seen: collect, classify, and follow the trouble to where it begins.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{
+    Stages,
+    diagnose::{Question, texts},
+};
+use crate::{
+    classify::{
+        Classification, Origin, Reading,
+        seen::{self, add_context, caused_by},
+    },
+    cluster::{Budget, Cluster, Reader},
+    collect::{self, Look, asked::Asked},
+    domain::{
+        fact::Scope,
+        object::{Kind, ObjectRef},
+        target::Target,
+    },
+};
+
+/// What looking brought.
+pub struct Looked {
+    pub found: Classification,
+    /// The object that the answer is about.
+    pub target: Target,
+    /// Stands before the root cause where that is another object's.
+    pub lead: Option<String>,
+}
+
+/// Categories whose cause may be the other end of a connection.
+const OF_CONNECTIONS: [&str; 6] =
+    ["ConnectionRefused", "ConnectionTimeout", "DatabaseConnectionError", "DNSFailure", "IngressError", "ProbeFailure"];
+/// Other unwell things that an answer names.
+const MOST_OTHERS: usize = 4;
+
+/// The bounds of one diagnosis.
+pub fn budget(cluster: &Cluster) -> Budget {
+    Budget::for_diagnosis(Instant::now() + cluster.collect_timeout())
+}
+
+struct Judged {
+    scope: Scope,
+    found: Classification,
+}
+
+/// Looks at what the question names. `heard` is what its texts say by themselves.
+pub async fn look(stages: &Stages, question: &Question, heard: Classification, reader: &Reader, now: Timestamp) -> Looked {
+    let asked = Asked::of(&question.target, &heard.parameters, &question.error_message);
+    let look = Look { reader, now, complaint: &asked.complaint };
+    let seen = collect::collect(&look, &asked).await;
+    let reports = heard.reading == Reading::Known;
+    let said = if reports { texts(question) } else { Vec::new() };
+    let judge = |scope: Scope, said: &[(Origin, &str)]| {
+        let reader = seen::Reader { catalogue: &stages.catalogue, now, is_about_behaviour: asked.complaint.is_about_behaviour || reports };
+        let found = seen::classify(reader, said, &scope);
+        Judged { scope, found }
+    };
+    let mut judged: Vec<Judged> =
+        seen.scopes.into_iter().enumerate().map(|(index, scope)| judge(scope, if index == 0 { &said } else { &[] })).collect();
+
+    // Well to look at: the logs may know better.
+    if judged.iter().all(|one| matches!(one.found.reading, Reading::Healthy) || !one.scope.has_trouble()) {
+        for one in judged.iter_mut().take(2) {
+            let mut scope = one.scope.clone();
+            collect::running_logs(&look, &mut scope).await;
+            if scope.logs.len() > one.scope.logs.len() {
+                *one = judge(scope, &said);
+            }
+        }
+    }
+
+    let Some(first) = choose(&judged) else {
+        let mut found = heard;
+        found.gaps.extend(reader.gaps());
+        found.gaps.extend(stages.cluster.gap());
+        return Looked { found, target: question.target.clone(), lead: None };
+    };
+    let mut main = judged.swap_remove(first);
+    let mut lead = None;
+    if let Some((host, port)) = other_end(&main.found) {
+        if main.found.findings.first().is_some_and(|root| root.category.as_str() == "ConnectionTimeout") {
+            let policies = collect::policies(&look, &main.scope, port.as_deref()).await;
+            add_context(&mut main.found, &policies);
+        }
+        if let Some(scope) = collect::neighbour(&look, &main.scope, &host, port.as_deref()).await {
+            let is_itself = scope.facts.iter().any(|fact| fact.object == main.scope.subject);
+            let other = judge(scope, &[]);
+            if other.found.reading == Reading::Known && !is_itself {
+                lead = Some(format!("{} depends on {}, and the trouble begins there. ", named(&main.scope.subject), named(&other.scope.subject)));
+                main = Judged { found: caused_by(main.found, other.found), scope: other.scope };
+            } else {
+                add_context(&mut main.found, &other.scope.facts);
+            }
+        }
+    }
+    name_others(&mut main.found, &judged);
+    main.found.gaps.extend(reader.gaps());
+    main.found.gaps.extend(stages.cluster.gap());
+    let target = target(&main.scope, &question.target);
+    Looked { found: main.found, target, lead }
+}
+
+/// The scope that the answer is about: trouble with a name before trouble without one before none.
+fn choose(judged: &[Judged]) -> Option<usize> {
+    let rank = |one: &Judged| match one.found.reading {
+        Reading::Known => 0,
+        Reading::UnknownError => 1,
+        Reading::Healthy => 2,
+        Reading::NoError { .. } => 3,
+    };
+    let best = judged.iter().enumerate().min_by_key(|(index, one)| (rank(one), *index))?;
+    (rank(best.1) < 3).then_some(best.0)
+}
+
+/// Host and port that a failed connection of the root cause wanted.
+fn other_end(found: &Classification) -> Option<(String, Option<String>)> {
+    let root = found.findings.first().filter(|_| found.reading == Reading::Known)?;
+    if !OF_CONNECTIONS.contains(&root.category.as_str()) {
+        return None;
+    }
+    let host = found.parameters.get("host")?;
+    Some((host.to_owned(), found.parameters.get("port").map(str::to_owned)))
+}
+
+/// Says what else is unwell, so that nobody takes the first thing for the only one.
+fn name_others(found: &mut Classification, others: &[Judged]) {
+    let unwell: Vec<String> = others
+        .iter()
+        .filter(|one| one.found.reading == Reading::Known)
+        .filter_map(|one| Some(format!("{} ({})", one.scope.subject.short(), one.found.findings.first()?.category)))
+        .take(MOST_OTHERS)
+        .collect();
+    if !unwell.is_empty() {
+        found.notes.push(format!("Also unwell here: {}.", unwell.join(", ")));
+    }
+}
+
+fn named(object: &ObjectRef) -> String {
+    match &object.namespace {
+        Some(namespace) => format!("{} {namespace}/{}", object.kind.as_str(), object.name),
+        None => format!("{} {}", object.kind.as_str(), object.name),
+    }
+}
+
+/// The object of the answer, as the words of the rules name it.
+fn target(scope: &Scope, asked: &Target) -> Target {
+    let subject = &scope.subject;
+    let live = |name: &str| scope.parameters.get(name).map(str::to_owned);
+    Target {
+        kind: Some(subject.kind.as_str().to_owned()),
+        name: Some(subject.name.clone()),
+        namespace: subject.namespace.clone().or_else(|| live("namespace")),
+        label_selector: None,
+        pod: live("pod"),
+        deployment: live("deployment"),
+        container: asked.container.clone().filter(|_| subject.kind != Kind::Node),
+    }
+}
