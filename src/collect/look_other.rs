@@ -1,5 +1,6 @@
 //! Things that are no workload: services, ingresses, claims, autoscalers, nodes, pods that are gone.
 
+use jiff::Timestamp;
 use tokio::join;
 use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler,
@@ -188,9 +189,15 @@ pub async fn node(look: &Look<'_>, scope: &mut Scope, node: &Node) {
 /// A namespace that does not go away.
 pub async fn namespace(look: &Look<'_>, name: &str) -> Vec<Fact> {
     let Found::Seen(namespace) = look.reader.get::<Namespace>(None, name).await else { return Vec::new() };
+    namespace_facts(&namespace, look.now)
+}
+
+/// The facts of a namespace that is to go away; none of one that is to stay.
+pub fn namespace_facts(namespace: &Namespace, now: Timestamp) -> Vec<Fact> {
     let object = workload::reference(Kind::Namespace, &namespace.metadata);
+    let name = &object.name;
     let Some(deleted) = namespace.metadata.deletion_timestamp.as_ref().map(|time| time.0) else { return Vec::new() };
-    let since = time::ago(deleted, look.now);
+    let since = time::ago(deleted, now);
     let finalizers = namespace.spec.as_ref().and_then(|spec| spec.finalizers.clone()).unwrap_or_default().join(",");
     let mut facts = vec![
         Fact::new(Source::Cluster, &object, Weight::Trouble, format!("namespace {name} terminating for {since} finalizers=[{finalizers}]"))

@@ -32,7 +32,7 @@ pub fn reference(service: &Service) -> ObjectRef {
     workload::reference(Kind::Service, &service.metadata)
 }
 
-fn selector(service: &Service) -> BTreeMap<String, String> {
+pub fn selector(service: &Service) -> BTreeMap<String, String> {
     service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default()
 }
 
@@ -150,7 +150,7 @@ fn owner_name(pod: &Pod) -> String {
 }
 
 /// Leading bytes that two names share; 0 when they are hardly alike.
-fn alike(one: &str, other: &str) -> usize {
+pub fn alike(one: &str, other: &str) -> usize {
     let shared = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     if shared >= 3 || one == other { shared } else { 0 }
 }

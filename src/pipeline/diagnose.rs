@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{Stages, look};
+use super::{Stages, cluster_health, look};
 use crate::{
     classify::{self, Classification, Origin, Reading},
     domain::{
@@ -53,9 +53,12 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     let heard = listen(stages, question);
     timings.lap("classify");
     let now = stages.cluster.now(pass.now);
-    let looked = look::look(stages, question, heard, &reader, now).await;
+    let health = async {
+        if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
+    };
+    let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
     timings.lap("collect");
-    let answer = answer(stages, looked.found, &looked.target, looked.lead, timings);
+    let answer = Answer { cluster_health, ..answer(stages, looked.found, &looked.target, looked.lead, timings) };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
@@ -144,7 +147,7 @@ fn answer(stages: &Stages, found: Classification, target: &Target, lead: Option<
     }
 }
 
-fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target: &Target) -> Advice {
+pub(super) fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target: &Target) -> Advice {
     let advisor = &stages.advisor;
     let quote = found.evidence.first().map_or("", |evidence| evidence.text.as_str());
     match found.reading {

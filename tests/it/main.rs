@@ -1,6 +1,7 @@
 //! Integration tests: a module per capability.
 
 mod classify;
+mod cluster_health;
 mod cli;
 mod http;
 mod readme;
