@@ -24,7 +24,7 @@ pub struct ClusterSettings {
     #[arg(long, env)]
     pub no_cluster: bool,
 
-    /// Seconds that looking at the cluster may take for one diagnosis
+    /// Seconds that looking at the cluster may take for one question
     #[arg(long, env, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub collect_timeout_seconds: u64,
 }

@@ -1,5 +1,7 @@
 //! Reading a whole resource page by page, each item handed on at once and none kept.
 
+use serde::de::DeserializeOwned;
+
 use super::{
     error::ReadError,
     items,
@@ -28,7 +30,12 @@ pub struct Swept {
 
 impl Reader {
     /// Hands every item of a resource to `take`, in one namespace or in all. What could not be read is a gap that says how much.
-    pub async fn sweep<K: Readable>(&self, namespace: Option<&str>, mut take: impl FnMut(K)) -> Swept {
+    pub async fn sweep<K: Readable>(&self, namespace: Option<&str>, take: impl FnMut(K)) -> Swept {
+        self.sweep_as::<K, K>(namespace, take).await
+    }
+
+    /// The same with items that are read as something else than what they are.
+    pub async fn sweep_as<K: Readable, T: DeserializeOwned>(&self, namespace: Option<&str>, mut take: impl FnMut(T)) -> Swept {
         let what = named(K::URL_PATH_SEGMENT, namespace);
         let mut swept = Swept::default();
         let (mut limit, mut damaged) = (PAGE_ITEMS, 0);
@@ -41,7 +48,7 @@ impl Reader {
             }
             let read = self.fetch_with_retry(&target, JSON, PAGE_BYTES).await;
             let page = read.and_then(|fetched| {
-                let page = items::page::<K>(&fetched.body).ok_or_else(|| ReadError::Damaged("it is no list".to_owned()))?;
+                let page = items::page::<T>(&fetched.body).ok_or_else(|| ReadError::Damaged("it is no list".to_owned()))?;
                 Ok((page, fetched.is_cut))
             });
             let (page, is_cut) = match page {

@@ -20,6 +20,8 @@ use k8s_openapi::api::{
     core::v1::{Namespace, Node, PersistentVolumeClaim, Pod, Service},
     storage::v1::StorageClass,
 };
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use tokio::join;
 
 use super::look_other;
@@ -109,7 +111,7 @@ async fn read(area: Area<'_>, totals: &mut Totals, gaps: &mut Vec<Gap>, now: Tim
     let mut classes = claims::Classes::default();
     let whole = Area { namespaces: &[], ..area };
     let (of_pods, of_deployments, of_sets, of_daemons, of_jobs, of_crons, of_claims, of_scalers, of_services, of_nodes, of_classes, spaces) = join!(
-        area.each(|pod: Pod| pods.add(pod, now)),
+        area.each_as::<Pod, _>(|pod: Box<RawValue>| pods.add(&pod, now)),
         area.each(|one: Deployment| workloads::deployment(deployments, &one, now)),
         area.each(|one: StatefulSet| workloads::stateful_set(sets, &one, now)),
         area.each(|one: DaemonSet| workloads::daemon_set(daemons, &one, now)),
@@ -138,6 +140,9 @@ async fn read(area: Area<'_>, totals: &mut Totals, gaps: &mut Vec<Gap>, now: Tim
     totals.unseen = unseen.iter().filter(|(_, swept)| swept.unseen > 0).map(|(name, swept)| (*name, swept.unseen)).collect();
     let workloads: workloads::Workloads = made.into_iter().flatten().collect();
     totals.pods = pods.count;
+    if pods.unreadable > 0 {
+        gaps.push(Gap::new("collect", "pods", format!("{} of them make no sense", pods.unreadable)));
+    }
     totals.workloads = workloads.len() + jobs.standalone() + crons.len();
     totals.namespaces = spaces.count;
     totals.nodes = nodes.len();
@@ -169,13 +174,17 @@ async fn read(area: Area<'_>, totals: &mut Totals, gaps: &mut Vec<Gap>, now: Tim
 }
 
 impl Area<'_> {
-    async fn each<K: Readable>(self, mut take: impl FnMut(K)) -> Swept {
+    async fn each<K: Readable>(self, take: impl FnMut(K)) -> Swept {
+        self.each_as::<K, K>(take).await
+    }
+
+    async fn each_as<K: Readable, T: DeserializeOwned>(self, mut take: impl FnMut(T)) -> Swept {
         if self.namespaces.is_empty() {
-            return self.reader.sweep(None, take).await;
+            return self.reader.sweep_as::<K, T>(None, take).await;
         }
         let mut all = Swept { is_complete: true, ..Swept::default() };
         for namespace in self.namespaces {
-            let one = self.reader.sweep(Some(namespace), &mut take).await;
+            let one = self.reader.sweep_as::<K, T>(Some(namespace), &mut take).await;
             all.seen += one.seen;
             all.unseen += one.unseen;
             all.is_complete &= one.is_complete;

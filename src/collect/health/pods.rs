@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 
 use super::super::{
     pod::{self, Role},
@@ -86,15 +88,33 @@ pub struct AllPods {
     pub labels: HashSet<(String, BTreeMap<String, String>)>,
     /// Unwell pods of owners that there was no room for.
     pub left_out: usize,
+    /// Pods that make no sense.
+    pub unreadable: usize,
     samples: usize,
 }
 
 impl AllPods {
-    pub fn add(&mut self, pod: Pod, now: Timestamp) {
+    /// Most pods are well, which a glance shows: only the others are read whole.
+    pub fn add(&mut self, text: &RawValue, now: Timestamp) {
         self.count += 1;
-        self.remember_labels(&pod);
+        let Ok(glance) = serde_json::from_str::<Glance>(text.get()) else {
+            self.unreadable += 1;
+            return;
+        };
+        let is_well = glance.is_well();
+        self.remember_labels(glance.metadata);
+        if is_well {
+            return;
+        }
+        match serde_json::from_str(text.get()) {
+            Ok(pod) => self.weigh(pod, now),
+            Err(_) => self.unreadable += 1,
+        }
+    }
+
+    fn weigh(&mut self, pod: Pod, now: Timestamp) {
         let is_ready = pod::is_ready(&pod);
-        if pod::phase(&pod) == "Succeeded" || is_ready && !has_restarted_badly(&pod) {
+        if is_ready && !has_restarted_badly(&pod) {
             return;
         }
         let mut facts = pod::facts(&pod, now);
@@ -131,18 +151,69 @@ impl AllPods {
         *held = Some(Sample { object: pod::reference(&pod), facts, troubles, claims, pod: has_room.then(|| Box::new(pod)) });
     }
 
-    fn remember_labels(&mut self, pod: &Pod) {
+    fn remember_labels(&mut self, metadata: GlanceMetadata) {
         if self.labels.len() >= MOST_LABEL_SETS {
             return;
         }
-        let labels = pod.metadata.labels.iter().flatten().filter(|(key, _)| !PER_POD_LABELS.contains(&key.as_str()));
-        let labels: BTreeMap<String, String> = labels.map(|(key, value)| (key.clone(), value.clone())).collect();
-        self.labels.insert((pod.metadata.namespace.clone().unwrap_or_default(), labels));
+        let mut labels = metadata.labels.unwrap_or_default();
+        labels.retain(|key, _| !PER_POD_LABELS.contains(&key.as_str()));
+        self.labels.insert((metadata.namespace.unwrap_or_default(), labels));
     }
 
     /// True once there are more kinds of pods than services can be compared with.
     pub fn is_label_set_full(&self) -> bool {
         self.labels.len() >= MOST_LABEL_SETS
+    }
+}
+
+/// As much of a pod as shows whether it is worth a look.
+#[derive(Deserialize)]
+struct Glance {
+    metadata: GlanceMetadata,
+    #[serde(default)]
+    status: GlanceStatus,
+}
+
+#[derive(Deserialize)]
+struct GlanceMetadata {
+    namespace: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    #[serde(rename = "deletionTimestamp")]
+    deleted: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+struct GlanceStatus {
+    #[serde(default)]
+    phase: Option<String>,
+    conditions: Option<Vec<GlanceCondition>>,
+    #[serde(rename = "containerStatuses")]
+    containers: Option<Vec<GlanceContainer>>,
+    #[serde(rename = "initContainerStatuses")]
+    inits: Option<Vec<GlanceContainer>>,
+}
+
+#[derive(Deserialize)]
+struct GlanceCondition {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+}
+
+#[derive(Deserialize)]
+struct GlanceContainer {
+    #[serde(rename = "restartCount", default)]
+    restarts: i32,
+}
+
+impl Glance {
+    /// It did its work; or it is ready, stays, and never restarted.
+    fn is_well(&self) -> bool {
+        let status = &self.status;
+        let is_ready = status.conditions.iter().flatten().any(|one| one.kind == "Ready" && one.status == "True");
+        let has_restarted = status.containers.iter().chain(&status.inits).flatten().any(|one| one.restarts > 0);
+        let is_settled = is_ready && !has_restarted && self.metadata.deleted.is_none();
+        status.phase.as_deref() == Some("Succeeded") || is_settled
     }
 }
 

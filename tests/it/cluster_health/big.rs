@@ -9,7 +9,7 @@ use crate::support::{
 };
 use faultline::cluster::Cluster;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_few_that_are_unwell_are_found_among_many() {
     let health = health(&service(Cluster::of_recording(big_cluster())), "/cluster-health").await;
     let totals = &health["totals"];
@@ -33,13 +33,16 @@ fn peak_kib(process: u32) -> u64 {
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sweep_over_ten_thousand_pods_keeps_its_memory_small() {
     use crate::support::serving::Serving;
 
     let api = FakeApi::of(big_cluster());
     let listening = api.listen().await;
-    let serving = Serving::start(&["--kubeconfig", listening.kubeconfig().to_str().expect("a readable path")]);
+    let kubeconfig = listening.kubeconfig();
+    let kubeconfig = kubeconfig.to_str().expect("a readable path");
+    // Unoptimised and beside other tests, a sweep may take longer than it may in earnest.
+    let serving = Serving::start(&["--kubeconfig", kubeconfig, "--collect-timeout-seconds", "300", "--request-timeout-seconds", "300"]);
     // Whatever the first request of all costs is not the sweep's.
     assert!(serving.get("/cluster-health?namespace=team-000").await.contains("\"status\":\"unhealthy\""));
     let before = peak_kib(serving.process());
