@@ -51,12 +51,14 @@ enum Command {
     /// Find the runbooks that fit an error
     Suggest(ask::SuggestArguments),
     /// Tell how the cluster is: its nodes, and everything in it that is unwell
-    #[command(after_help = "Exit codes: 0 healthy, 1 something is unwell, 2 wrong arguments or settings, 4 unknown: no cluster, or too little was seen
+    #[command(
+        after_help = "Exit codes: 0 healthy, 1 something is unwell, 2 wrong arguments or settings, 4 unknown: no cluster, or too little was seen
 
 Examples:
   faultline cluster-health
   faultline cluster-health -n shop -n payments --output json
-  faultline cluster-health --from cluster-dump/")]
+  faultline cluster-health --from cluster-dump/"
+    )]
     ClusterHealth(cluster_health::Arguments),
     /// Check, list and explain the rules
     Rules {

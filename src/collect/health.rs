@@ -94,7 +94,10 @@ pub async fn sweep(sweeper: &Reader, closer: &Reader, namespaces: &[String], now
     gaps.extend(closer::look(closer, &mut unwell, now).await);
     let by_status = unwell.iter().filter(|one| one.worst.is_some()).count();
     if by_status > 0 {
-        let why = format!("{by_status} things are judged by their status alone; events and logs were read of the worst {}", closer::MOST);
+        let why = format!(
+            "{by_status} things are judged by their status alone; events and logs were read of the worst {}",
+            closer::MOST
+        );
         gaps.push(Gap::new("collect", "events and logs", why));
     }
     ClusterView { nodes, totals, unwell, left_out, gaps, is_enough }
@@ -110,7 +113,20 @@ async fn read(area: Area<'_>, totals: &mut Totals, gaps: &mut Vec<Gap>, now: Tim
     let (mut claims, mut scalers, mut services, mut nodes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut classes = claims::Classes::default();
     let whole = Area { namespaces: &[], ..area };
-    let (of_pods, of_deployments, of_sets, of_daemons, of_jobs, of_crons, of_claims, of_scalers, of_services, of_nodes, of_classes, spaces) = join!(
+    let (
+        of_pods,
+        of_deployments,
+        of_sets,
+        of_daemons,
+        of_jobs,
+        of_crons,
+        of_claims,
+        of_scalers,
+        of_services,
+        of_nodes,
+        of_classes,
+        spaces,
+    ) = join!(
         area.each_as::<Pod, _>(|pod: Box<RawValue>| pods.add(&pod, now)),
         area.each(|one: Deployment| workloads::deployment(deployments, &one, now)),
         area.each(|one: StatefulSet| workloads::stateful_set(sets, &one, now)),

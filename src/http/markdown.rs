@@ -6,7 +6,11 @@
 use std::fmt::Write;
 
 use super::suggest::Suggestions;
-use crate::domain::{diagnosis::Diagnosis, evidence::Gap, health::{ClusterHealth, Problem}};
+use crate::domain::{
+    diagnosis::Diagnosis,
+    evidence::Gap,
+    health::{ClusterHealth, Problem},
+};
 
 /// Severity and cause first, then what to do, then why we think so, then what we do not know.
 pub fn diagnosis(diagnosis: &Diagnosis) -> String {
@@ -70,7 +74,13 @@ pub fn cluster_health(health: &ClusterHealth) -> String {
         &mut page,
         format_args!(
             "{} of {} nodes ready, {} of {} workloads unwell, {} of {} pods unwell, as of {:.0}.",
-            totals.nodes_ready, totals.nodes, totals.workloads_unwell, totals.workloads, totals.pods_unwell, totals.pods, picture.observed_at
+            totals.nodes_ready,
+            totals.nodes,
+            totals.workloads_unwell,
+            totals.workloads,
+            totals.pods_unwell,
+            totals.pods,
+            picture.observed_at
         ),
     );
     let problem = |one: &Problem| {

@@ -63,7 +63,9 @@ impl Pictures {
         }
         if all.len() >= MOST_PICTURES {
             // One that is being taken stays, and so does one that is fresh while there are others.
-            let is_stale = |kept: &Arc<Kept>| kept.0.try_lock().is_ok_and(|held| held.as_ref().is_none_or(|(taken, _)| taken.elapsed() >= FRESH));
+            let is_stale = |kept: &Arc<Kept>| {
+                kept.0.try_lock().is_ok_and(|held| held.as_ref().is_none_or(|(taken, _)| taken.elapsed() >= FRESH))
+            };
             all.retain(|_, kept| Arc::strong_count(kept) > 1 || !is_stale(kept));
             if all.len() >= MOST_PICTURES
                 && let Some(oldest) = all.keys().next().cloned()
@@ -124,7 +126,9 @@ fn problem(stages: &Stages, unwell: &Unwell, now: Timestamp) -> Option<Problem> 
     let reader = seen::Reader { catalogue: &stages.catalogue, now, is_about_behaviour: false };
     let found = seen::classify(reader, &[], scope);
     let category = match found.reading {
-        Reading::Known | Reading::UnknownError => found.findings.first().map_or_else(CategoryId::unknown, |root| root.category.clone()),
+        Reading::Known | Reading::UnknownError => {
+            found.findings.first().map_or_else(CategoryId::unknown, |root| root.category.clone())
+        }
         Reading::Healthy | Reading::NoError { .. } => return None,
     };
     let advice = diagnose::advice(stages, &found, &category, &look::target(scope, &Target::default()));

@@ -64,8 +64,7 @@ fn of_objects(objects: &[Value]) -> Recording {
         ("autoscaling/v2", "HorizontalPodAutoscaler"),
         ("storage.k8s.io/v1", "StorageClass"),
     ];
-    let empty = kinds.map(|(version, kind)| {
-        format!(r#"{{"apiVersion":"{version}","kind":"{kind}List","metadata":{{}},"items":[]}}"#)
-    });
+    let empty =
+        kinds.map(|(version, kind)| format!(r#"{{"apiVersion":"{version}","kind":"{kind}List","metadata":{{}},"items":[]}}"#));
     Recording::from_texts(objects.iter().map(Value::to_string).chain(empty))
 }

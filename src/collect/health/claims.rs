@@ -99,7 +99,8 @@ impl Claim {
         let Some(class) = &self.class else {
             // With a default class, it is that class that decides; which one it was is not written down.
             let note = "The claim names no StorageClass, and the cluster has no default one.".to_owned();
-            return (!classes.has_default).then(|| ("it names no storageclass and there is no default one".to_owned(), Some(note)));
+            return (!classes.has_default)
+                .then(|| ("it names no storageclass and there is no default one".to_owned(), Some(note)));
         };
         match classes.waits.get(class) {
             Some(true) => None,

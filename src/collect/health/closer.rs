@@ -6,12 +6,13 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
-use super::Unwell;
 use super::super::{
-    Look, asked::Complaint,
+    Look,
+    asked::Complaint,
     events::{self, Happening},
     logs, look_pod, pod_events,
 };
+use super::Unwell;
 use crate::{
     cluster::Reader,
     domain::{

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 
+use super::super::{autoscaler, look_pod, time::seconds_between, workload};
 use super::{
     Unwell,
     claims::{Claim, Classes},
@@ -14,7 +15,6 @@ use super::{
     services,
     workloads::{CronJobs, Jobs, Made, Workloads},
 };
-use super::super::{autoscaler, look_pod, time::seconds_between, workload};
 use crate::domain::{
     fact::{Fact, Scope},
     object::{Kind, ObjectRef},
@@ -34,7 +34,8 @@ pub struct Scaler {
 /// `None` = nothing is wrong with it, or not for long enough.
 pub fn scaler(hpa: &HorizontalPodAutoscaler, now: Timestamp) -> Option<Scaler> {
     let facts = autoscaler::facts(hpa);
-    let counts = |fact: &Fact| fact.is_trouble() && fact.observed_at.is_none_or(|since| seconds_between(since, now) > SCALER_SECONDS);
+    let counts =
+        |fact: &Fact| fact.is_trouble() && fact.observed_at.is_none_or(|since| seconds_between(since, now) > SCALER_SECONDS);
     let object = workload::reference(Kind::HorizontalPodAutoscaler, &hpa.metadata);
     facts.iter().any(counts).then(|| Scaler { object, target: autoscaler::target(hpa), facts })
 }

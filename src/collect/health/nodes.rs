@@ -49,10 +49,12 @@ pub fn reduced(node: &Node, now: Timestamp) -> (NodeHealth, Option<Unwell>) {
     let mut facts = node::facts(node);
     if !health.ready && !facts.iter().any(Fact::is_trouble) {
         let object = reference(Kind::Node, &node.metadata);
-        let text = format!("node {} condition Ready=Unknown NodeStatusNeverUpdated: it has never said that it is ready", health.name);
+        let text =
+            format!("node {} condition Ready=Unknown NodeStatusNeverUpdated: it has never said that it is ready", health.name);
         facts.push(Fact::new(Source::Node, &object, Weight::Trouble, text).with("node", &health.name));
     }
     let is_young = node.metadata.creation_timestamp.as_ref().is_some_and(|time| seconds_between(time.0, now) < YOUNG_SECONDS);
-    let unwell = facts.iter().any(Fact::is_trouble).then(|| Unwell { object: reference(Kind::Node, &node.metadata), facts, is_young });
+    let unwell =
+        facts.iter().any(Fact::is_trouble).then(|| Unwell { object: reference(Kind::Node, &node.metadata), facts, is_young });
     (health, unwell)
 }

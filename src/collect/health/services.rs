@@ -60,8 +60,7 @@ impl Selecting {
     fn nearly(&self, around: &[(&Labels, Option<&ObjectRef>)]) -> Option<Fact> {
         let name = &self.object.name;
         let candidates = around.iter().filter_map(|(labels, object)| {
-            let shared: Option<Labels> =
-                self.selector.keys().map(|key| Some((key.clone(), labels.get(key)?.clone()))).collect();
+            let shared: Option<Labels> = self.selector.keys().map(|key| Some((key.clone(), labels.get(key)?.clone()))).collect();
             let shared = shared?;
             let likeness: usize = shared.iter().map(|(key, value)| network::alike(value, &self.selector[key])).sum::<usize>()
                 + shared.values().map(|value| network::alike(value, name)).sum::<usize>();

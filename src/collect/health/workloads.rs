@@ -128,9 +128,9 @@ impl Jobs {
     /// Jobs that failed, each with the object that it counts for. A failure that a later run of its cron job has made good does not count.
     pub fn unwell<'a>(&'a self, crons: &'a CronJobs) -> impl Iterator<Item = (ObjectRef, &'a ObjectRef, &'a Made)> {
         let unwell = self.all.iter().filter(|(_, job)| job.is_unwell);
-        unwell.filter(|(object, job)| self.counts(object, job, crons)).map(|(object, job)| {
-            (job.cron.clone().unwrap_or_else(|| object.clone()), object, &job.made)
-        })
+        unwell
+            .filter(|(object, job)| self.counts(object, job, crons))
+            .map(|(object, job)| (job.cron.clone().unwrap_or_else(|| object.clone()), object, &job.made))
     }
 
     fn counts(&self, object: &ObjectRef, job: &OneJob, crons: &CronJobs) -> bool {

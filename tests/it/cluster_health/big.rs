@@ -15,8 +15,10 @@ async fn the_few_that_are_unwell_are_found_among_many() {
     let totals = &health["totals"];
     assert_eq!((&totals["pods"], &totals["nodes"]), (&PODS.into(), &NODES.into()));
     assert_eq!((&totals["nodes_ready"], &totals["namespaces"]), (&(NODES - 1).into(), &NAMESPACES.into()));
-    let mut wanted: BTreeSet<(String, String)> =
-        UNWELL.iter().map(|(namespace, name, category)| (format!("deployment/{namespace}/{name}"), (*category).to_owned())).collect();
+    let mut wanted: BTreeSet<(String, String)> = UNWELL
+        .iter()
+        .map(|(namespace, name, category)| (format!("deployment/{namespace}/{name}"), (*category).to_owned()))
+        .collect();
     wanted.insert((format!("deployment/{}/{}", FLEET.0, FLEET.1), "DiskFull".to_owned()));
     wanted.insert((format!("node/{SILENT_NODE}"), "NodeNotReady".to_owned()));
     let found: BTreeSet<_> = problems(&health).into_iter().collect();
@@ -42,7 +44,8 @@ async fn a_sweep_over_ten_thousand_pods_keeps_its_memory_small() {
     let kubeconfig = listening.kubeconfig();
     let kubeconfig = kubeconfig.to_str().expect("a readable path");
     // Unoptimised and beside other tests, a sweep may take longer than it may in earnest.
-    let serving = Serving::start(&["--kubeconfig", kubeconfig, "--collect-timeout-seconds", "300", "--request-timeout-seconds", "300"]);
+    let serving =
+        Serving::start(&["--kubeconfig", kubeconfig, "--collect-timeout-seconds", "300", "--request-timeout-seconds", "300"]);
     // Whatever the first request of all costs is not the sweep's.
     assert!(serving.get("/cluster-health?namespace=team-000").await.contains("\"status\":\"unhealthy\""));
     let before = peak_kib(serving.process());

@@ -60,7 +60,8 @@ async fn without_a_cluster_it_is_unknown_and_no_error() {
         assert_eq!(health["status"], "unknown");
         assert_eq!(health["gaps"][0]["what"], "cluster");
         assert_eq!(health["problems"], serde_json::json!([]));
-        let diagnosis = app.post("/diagnose", &serde_json::json!({"error_message": "OOMKilled", "include_cluster_health": true})).await;
+        let diagnosis =
+            app.post("/diagnose", &serde_json::json!({"error_message": "OOMKilled", "include_cluster_health": true})).await;
         assert_eq!(diagnosis.json()["cluster_health"], serde_json::Value::Null);
     }
 }

@@ -53,7 +53,15 @@ async fn denied_logs_and_events_are_said_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fails_everywhere_leaves_it_unknown() {
-    for fault in [Fault::InternalError, Fault::Garbage, Fault::Hang, Fault::Forbidden, Fault::CutAfter(20), Fault::NotFound, Fault::Expired] {
+    for fault in [
+        Fault::InternalError,
+        Fault::Garbage,
+        Fault::Hang,
+        Fault::Forbidden,
+        Fault::CutAfter(20),
+        Fault::NotFound,
+        Fault::Expired,
+    ] {
         let api = FakeApi::zoo().with(Rule::always(fault));
         let health = health(&over(&api), "/cluster-health").await;
         assert_eq!(health["status"], "unknown", "{fault:?}");

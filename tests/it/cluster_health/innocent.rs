@@ -15,7 +15,8 @@ fn metadata(name: &str, created: &str) -> Value {
 }
 
 fn owned(mut object: Value, kind: &str, name: &str) -> Value {
-    object["metadata"]["ownerReferences"] = json!([{"apiVersion": "x/v1", "kind": kind, "name": name, "uid": "u", "controller": true}]);
+    object["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "x/v1", "kind": kind, "name": name, "uid": "u", "controller": true}]);
     object
 }
 
@@ -25,7 +26,9 @@ fn node(conditions: &Value) -> Value {
 
 fn ready_node() -> Value {
     let heartbeat = json!({"type": "Ready", "status": "True", "lastHeartbeatTime": NOW, "lastTransitionTime": LONG_AGO});
-    node(&json!([heartbeat, {"type": "FrequentKubeletRestart", "status": "Unknown"}, {"type": "CorruptDockerOverlay2", "status": "True"}]))
+    node(
+        &json!([heartbeat, {"type": "FrequentKubeletRestart", "status": "Unknown"}, {"type": "CorruptDockerOverlay2", "status": "True"}]),
+    )
 }
 
 /// A pod whose container is in `state`; `last` is how it ended before.
@@ -137,7 +140,10 @@ async fn what_is_well_is_not_accused() {
     let none = json!({});
     let well = [
         ("a pod that has just started", vec![pod("web-1", JUST_NOW, false, 0, &running(JUST_NOW), &none)]),
-        ("a single restart, long ago", vec![pod("web-1", LONG_AGO, true, 1, &running(LONG_AGO), &ended(1, "2026-11-14T12:00:00Z"))]),
+        (
+            "a single restart, long ago",
+            vec![pod("web-1", LONG_AGO, true, 1, &running(LONG_AGO), &ended(1, "2026-11-14T12:00:00Z"))],
+        ),
         ("a restart that was asked for", vec![pod("web-1", LONG_AGO, true, 1, &running(JUST_NOW), &ended(0, JUST_NOW))]),
         ("a pod that did its work", vec![phase(pod("web-1", LONG_AGO, false, 0, &ended(0, LONG_AGO), &none), "Succeeded")]),
         ("a completed job", vec![job("report", LONG_AGO, "Complete")]),
@@ -156,7 +162,10 @@ async fn what_is_well_is_not_accused() {
                 owned(job("nightly-2", JUST_NOW, "Complete"), "CronJob", "nightly"),
             ],
         ),
-        ("a suspended cron job", vec![cron_job("nightly", true), owned(job("nightly-1", LONG_AGO, "Failed"), "CronJob", "nightly")]),
+        (
+            "a suspended cron job",
+            vec![cron_job("nightly", true), owned(job("nightly-1", LONG_AGO, "Failed"), "CronJob", "nightly")],
+        ),
         ("scaled to zero, with its service", vec![deployment("web", LONG_AGO, 0, 0), service_of("web", "web")]),
         ("a deployment of this minute", vec![deployment("web", JUST_NOW, 3, 0)]),
         (
@@ -170,7 +179,8 @@ async fn what_is_well_is_not_accused() {
         (
             "an evicted pod that was replaced",
             vec![deployment("web", LONG_AGO, 1, 1), {
-                let mut evicted = owned(phase(pod("web-7f-1", LONG_AGO, false, 0, &none, &none), "Failed"), "ReplicaSet", "web-7f");
+                let mut evicted =
+                    owned(phase(pod("web-7f-1", LONG_AGO, false, 0, &none, &none), "Failed"), "ReplicaSet", "web-7f");
                 evicted["metadata"]["labels"]["pod-template-hash"] = "7f".into();
                 evicted["status"]["reason"] = "Evicted".into();
                 evicted
@@ -178,8 +188,14 @@ async fn what_is_well_is_not_accused() {
         ),
         ("a claim that waits for its first pod", vec![claim("data", LONG_AGO, "local"), class("local", "WaitForFirstConsumer")]),
         ("a claim of this minute", vec![claim("data", JUST_NOW, "disk"), class("disk", "Immediate")]),
-        ("an autoscaler at its minimum", vec![deployment("web", LONG_AGO, 1, 1), scaler(1, ("ScalingLimited", "True", "TooFewReplicas"))]),
-        ("an autoscaler that is off", vec![deployment("web", LONG_AGO, 0, 0), scaler(0, ("ScalingActive", "False", "ScalingDisabled"))]),
+        (
+            "an autoscaler at its minimum",
+            vec![deployment("web", LONG_AGO, 1, 1), scaler(1, ("ScalingLimited", "True", "TooFewReplicas"))],
+        ),
+        (
+            "an autoscaler that is off",
+            vec![deployment("web", LONG_AGO, 0, 0), scaler(0, ("ScalingActive", "False", "ScalingDisabled"))],
+        ),
         ("a service for what is not installed", vec![deployment("web", LONG_AGO, 1, 1), service_of("etcd-metrics", "etcd")]),
         (
             "a daemon set for hardware that is not there",
@@ -214,7 +230,12 @@ async fn what_is_unwell_is_named_once() {
     let unwell = [
         (
             "three pods of one deployment",
-            vec![deployment("web", LONG_AGO, 3, 0), of_deployment("web-7f-1"), of_deployment("web-7f-2"), of_deployment("web-7f-3")],
+            vec![
+                deployment("web", LONG_AGO, 3, 0),
+                of_deployment("web-7f-1"),
+                of_deployment("web-7f-2"),
+                of_deployment("web-7f-3"),
+            ],
             "deployment/shop/web",
         ),
         (
@@ -236,10 +257,16 @@ async fn what_is_unwell_is_named_once() {
         ("a claim of a class that is not there", vec![claim("data", LONG_AGO, "fast")], "pvc/shop/data"),
         ("an autoscaler without metrics", vec![scaler(1, ("ScalingActive", "False", "FailedGetResourceMetric"))], "hpa/shop/web"),
         ("a deployment without any pod", vec![deployment("web", LONG_AGO, 2, 0)], "deployment/shop/web"),
-        ("a selector with a slip", vec![deployment("payments", LONG_AGO, 1, 1), service_of("payments", "payment")], "service/shop/payments"),
+        (
+            "a selector with a slip",
+            vec![deployment("payments", LONG_AGO, 1, 1), service_of("payments", "payment")],
+            "service/shop/payments",
+        ),
         (
             "a pod that no scheduler took",
-            vec![json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata("lost", LONG_AGO), "spec": {"containers": []}, "status": {"phase": "Pending"}})],
+            vec![
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata("lost", LONG_AGO), "spec": {"containers": []}, "status": {"phase": "Pending"}}),
+            ],
             "pod/shop/lost",
         ),
     ];

@@ -45,8 +45,10 @@ async fn every_faulty_namespace_shows_up_once_and_the_healthy_one_does_not() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let others: Vec<_> =
-        found.iter().filter(|(object, _)| !expected().keys().any(|namespace| object.contains(&format!("/{namespace}/")))).collect();
+    let others: Vec<_> = found
+        .iter()
+        .filter(|(object, _)| !expected().keys().any(|namespace| object.contains(&format!("/{namespace}/"))))
+        .collect();
     assert_eq!(others, [&("node/node-b".to_owned(), "NodeNotReady".to_owned())]);
 }
 
@@ -95,9 +97,7 @@ async fn only_the_namespaces_asked_for_are_looked_at() {
 #[tokio::test]
 async fn a_diagnosis_brings_it_along_where_it_is_asked_for() {
     let app = over(&FakeApi::zoo());
-    let question = |include: bool| {
-        serde_json::json!({"error_message": "something is wrong", "namespace": "oom", "include_cluster_health": include})
-    };
+    let question = |include: bool| serde_json::json!({"error_message": "something is wrong", "namespace": "oom", "include_cluster_health": include});
     assert_eq!(app.post("/diagnose", &question(false)).await.json()["cluster_health"], Value::Null);
     let brought = app.post("/diagnose", &question(true)).await.json();
     conforms("Diagnosis", &brought);
