@@ -14,6 +14,7 @@ mod dump;
 mod events;
 mod folder;
 mod index;
+mod json;
 mod kinds;
 mod list;
 mod log_file;
@@ -88,9 +89,14 @@ impl Recording {
 
     /// A recording of these objects and lists of objects.
     pub fn from_objects(objects: impl IntoIterator<Item = Value>) -> Self {
+        Self::from_texts(objects.into_iter().map(|object| object.to_string()))
+    }
+
+    /// The same of objects that are JSON already, which is much faster. They should be written without spaces.
+    pub fn from_texts(objects: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let mut recording = Self::default();
         for object in objects {
-            recording.index.add(object, None);
+            recording.index.add(object.as_ref(), None);
         }
         recording
     }

@@ -1,6 +1,8 @@
 //! The service as a client sees it, without a socket.
 
+pub mod big_cluster;
 pub mod cli;
+pub mod kubernetes;
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,24 +1,20 @@
 //! The text of a file as documents: JSON, YAML, or the log sections of a dump.
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use super::dump;
+use super::{
+    dump,
+    json::{MAX_DEPTH, compact},
+};
 
 /// Something that a file holds.
 #[derive(Debug)]
 pub enum Piece<'t> {
-    Document(Value),
+    /// JSON without spaces, whatever it was written in.
+    Document(String),
     /// A section of a dump.
-    Log {
-        namespace: &'t str,
-        pod: &'t str,
-        container: &'t str,
-        text: &'t str,
-    },
+    Log { namespace: &'t str, pod: &'t str, container: &'t str, text: &'t str },
 }
-
-/// Nested deeper than this is nothing that Kubernetes writes.
-const MAX_DEPTH: usize = 100;
 
 /// Reads JSON documents, one behind the other, and the log sections between them. What is before an error is kept.
 pub fn read_json<'t>(text: &'t str, mut take: impl FnMut(Piece<'t>)) -> Result<(), String> {
@@ -29,10 +25,12 @@ pub fn read_json<'t>(text: &'t str, mut take: impl FnMut(Piece<'t>)) -> Result<(
             rest = after.trim_start();
             continue;
         }
-        let mut documents = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        let mut documents = serde_json::Deserializer::from_str(rest).into_iter::<&RawValue>();
         match documents.next() {
             Some(Ok(document)) => {
-                take(Piece::Document(document));
+                take(Piece::Document(
+                    compact(document.get()).ok_or("holds what no client could read: nested too deep, or half characters")?,
+                ));
                 rest = rest[documents.byte_offset()..].trim_start();
             }
             Some(Err(error)) => {
@@ -65,7 +63,8 @@ pub fn read_yaml<'t>(text: &'t str, mut take: impl FnMut(Piece<'t>)) -> Result<(
     match serde_saphyr::from_multiple_with_options::<Value>(text, options) {
         Ok(documents) => {
             // An empty document is the nothing between two separators, and no empty list.
-            documents.into_iter().filter(|document| !document.is_null()).map(Piece::Document).for_each(&mut take);
+            let documents = documents.iter().filter(|document| !document.is_null());
+            documents.map(|document| Piece::Document(document.to_string())).for_each(&mut take);
             Ok(())
         }
         // The error itself would quote what it could not read.

@@ -12,6 +12,7 @@ use super::{
     Recording, RecordingError,
     document::{Piece, read_json, read_yaml},
     dump::looks_like_dump,
+    json,
     kinds::{self, Known},
     log_file::{LogFile, never_ran},
     logs::{Run, is_refusal},
@@ -115,8 +116,8 @@ impl Walk<'_> {
         let recording = &mut *self.recording;
         let take = |piece: Piece| match piece {
             Piece::Document(document) => match version(&document) {
-                Some(version) => recording.version = Some(version.clone()),
-                None => _ = recording.index.add(document, named),
+                Some(version) => recording.version = Some(version),
+                None => _ = recording.index.add(&document, named),
             },
             Piece::Log { namespace, pod, container, text } => {
                 if !is_refusal(text) {
@@ -217,8 +218,14 @@ fn named(place: &[String]) -> Option<&'static Known> {
 }
 
 /// What `/version` said, or `kubectl version -o json`, or a support bundle's `cluster_version.json`.
-fn version(document: &Value) -> Option<&Value> {
-    [document, &document["serverVersion"], &document["info"]].into_iter().find(|version| version["gitVersion"].is_string())
+fn version(document: &str) -> Option<Value> {
+    let fields = json::fields(document)?;
+    [fields.get("serverVersion"), fields.get("info")]
+        .into_iter()
+        .map(|part| part.map_or("", |part| part.get()))
+        .chain([document])
+        .filter(|text| json::fields(text).is_some_and(|fields| fields.contains_key("gitVersion")))
+        .find_map(|text| text.parse().ok())
 }
 
 fn is_dump(path: &Path) -> bool {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
+    json::{self, Fields},
     kinds::{self, Known, Scope, Selectable},
     newest::Newest,
-    object::{Object, forget_values},
+    object::{Object, without_values},
 };
 
 /// The namespace that objects without one are kept under.
@@ -69,17 +70,17 @@ impl Index {
     }
 
     /// Takes in an object, a list of them, or a bare array of objects of the kind that its file is named for.
-    pub fn add(&mut self, document: Value, named: Option<&'static Known>) -> Held {
-        match document {
-            Value::Object(mut fields) => match fields.get_mut("items").map(Value::take) {
-                Some(Value::Array(items)) => self.add_list(&fields, items, named),
-                Some(Value::Null) => self.add_list(&fields, Vec::new(), named),
-                Some(_) => Held::Nothing,
-                None => self.add_object(fields, None),
+    pub fn add(&mut self, document: &str, named: Option<&'static Known>) -> Held {
+        match document.as_bytes().first() {
+            Some(b'{') => match json::fields(document) {
+                Some(fields) if fields.contains_key("items") => self.add_list(&fields, named),
+                Some(fields) => self.add_object(document, &fields, None),
+                None => Held::Nothing,
             },
-            Value::Array(items) => self.add_list(&Map::new(), items, named),
-            Value::Null if named.is_some() => self.add_list(&Map::new(), Vec::new(), named),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Held::Nothing,
+            Some(b'[') => self.add_items(document, named.map(|known| (known.api_version, known.kind))),
+            // What some tools write for a list of none.
+            Some(b'n') => self.add_items("[]", named.map(|known| (known.api_version, known.kind))),
+            _ => Held::Nothing,
         }
     }
 
@@ -90,38 +91,45 @@ impl Index {
         if self.resource(kinds::group_of(to.0), kinds::version_of(to.0), &plural).is_some() {
             return;
         }
-        let objects: Vec<Value> = resource.objects().map(|object| convert(object.value())).collect();
+        let objects: Vec<String> = resource.objects().map(|object| convert(object.value()).to_string()).collect();
         self.open(to.0, to.1);
         for object in objects {
-            if let Value::Object(fields) = object {
-                self.add_object(fields, Some(to));
+            if let Some(fields) = json::fields(&object) {
+                self.add_object(&object, &fields, Some(to));
             }
         }
     }
 
-    fn add_list(&mut self, list: &Map<String, Value>, items: Vec<Value>, named: Option<&'static Known>) -> Held {
-        let api_version = list.get("apiVersion").and_then(Value::as_str);
-        let kind = list.get("kind").and_then(Value::as_str).and_then(|kind| kind.strip_suffix("List"));
+    fn add_list(&mut self, list: &Fields<'_>, named: Option<&'static Known>) -> Held {
+        let api_version = json::string(list, "apiVersion");
+        let kind = json::string(list, "kind");
         // `kind: List` holds objects that each say their own kind.
-        let of = match (api_version, kind) {
+        let of = match (api_version.as_deref(), kind.as_deref().and_then(|kind| kind.strip_suffix("List"))) {
             (Some(_), Some("")) => None,
             (Some(api_version), Some(kind)) => Some((api_version, kind)),
             _ => named.map(|known| (known.api_version, known.kind)),
         };
-        if let Some(version) = list.get("metadata").and_then(|metadata| metadata.get("resourceVersion")).and_then(Value::as_str) {
-            self.resource_version = self.resource_version.max(version.parse().unwrap_or(0));
+        let version = json::object(list, "metadata").and_then(|metadata| json::string(&metadata, "resourceVersion"));
+        let version = version.and_then(|version| version.parse().ok()).unwrap_or(0);
+        self.resource_version = self.resource_version.max(version);
+        match list.get("items").map_or("null", |items| items.get()) {
+            "null" => self.add_items("[]", of),
+            items => self.add_items(items, of),
         }
-        let is_empty = items.is_empty();
+    }
+
+    fn add_items(&mut self, items: &str, of: Option<(&str, &str)>) -> Held {
+        let Some(items) = json::items(items) else { return Held::Nothing };
         let mut held = Held::Nothing;
-        for item in items {
-            if let Value::Object(fields) = item
-                && self.add_object(fields, of) == Held::Something
+        for item in &items {
+            if let Some(fields) = json::fields(item.get())
+                && self.add_object(item.get(), &fields, of) == Held::Something
             {
                 held = Held::Something;
             }
         }
         match of {
-            Some((api_version, kind)) if is_empty && !is_secret(api_version, kind) && is_kind(api_version, kind) => {
+            Some((api_version, kind)) if items.is_empty() && !is_secret(api_version, kind) && is_kind(api_version, kind) => {
                 self.open(api_version, kind);
                 Held::Something
             }
@@ -129,35 +137,42 @@ impl Index {
         }
     }
 
-    fn add_object(&mut self, mut object: Map<String, Value>, of: Option<(&str, &str)>) -> Held {
-        let own = |field: &str| object.get(field).and_then(Value::as_str).map(str::to_owned);
-        let api_version = own("apiVersion").or(of.map(|(api_version, _)| api_version.to_owned()));
-        let kind = own("kind").or(of.map(|(_, kind)| kind.to_owned()));
+    fn add_object(&mut self, text: &str, object: &Fields<'_>, of: Option<(&str, &str)>) -> Held {
+        let api_version = json::string(object, "apiVersion").or(of.map(|(api_version, _)| api_version.to_owned()));
+        let kind = json::string(object, "kind").or(of.map(|(_, kind)| kind.to_owned()));
         let (Some(api_version), Some(kind)) = (api_version, kind) else { return Held::Nothing };
-        let metadata = |field: &str| object.get("metadata").and_then(|metadata| metadata.get(field)).and_then(Value::as_str);
-        let Some(name) = metadata("name").filter(|name| !name.is_empty()).map(Box::<str>::from) else { return Held::Nothing };
-        let namespace: Box<str> = metadata("namespace").unwrap_or(NO_NAMESPACE).into();
         if is_secret(&api_version, &kind) || !is_kind(&api_version, &kind) {
             return Held::Nothing;
         }
+        let Some(metadata) = json::object(object, "metadata") else { return Held::Nothing };
+        let Some(name) = json::string(&metadata, "name").filter(|name| !name.is_empty()) else { return Held::Nothing };
+        let namespace = json::string(&metadata, "namespace").unwrap_or_else(|| NO_NAMESPACE.to_owned());
         if api_version == "v1" && kind == "ConfigMap" {
-            forget_values(&mut object);
+            let Some(text) = without_values(text) else { return Held::Nothing };
+            let Some(fields) = json::fields(&text) else { return Held::Nothing };
+            let Some(metadata) = json::object(&fields, "metadata") else { return Held::Nothing };
+            let object = Object::new(&fields, &metadata, &[]);
+            self.insert((&api_version, &kind), namespace, name, object);
+            return Held::Something;
         }
-        self.newest.look_at(&object);
-        let resource = self.open(&api_version, &kind);
-        if &*namespace == NO_NAMESPACE && kinds::scope_of(&resource.group, &kind).is_none() {
+        self.newest.look_at(text);
+        let selectable = kinds::selectable(kinds::group_of(&api_version), &kind);
+        self.insert((&api_version, &kind), namespace, name, Object::new(object, &metadata, selectable));
+        Held::Something
+    }
+
+    fn insert(&mut self, of: (&str, &str), namespace: String, name: String, object: Object) {
+        self.resource_version = self.resource_version.max(object.resource_version);
+        let resource = self.open(of.0, of.1);
+        if namespace == NO_NAMESPACE && kinds::scope_of(&resource.group, of.1).is_none() {
             resource.scope = Scope::Cluster;
         }
-        let object = Object::new(object, resource.selectable);
-        let version = object.resource_version;
-        let names = resource.namespaces.entry(namespace).or_default();
+        let names = resource.namespaces.entry(namespace.into()).or_default();
         // Folders hold some objects twice; the later state is the one to show.
-        let is_older = names.get(&name).is_some_and(|present| present.resource_version > version);
+        let is_older = names.get(name.as_str()).is_some_and(|present| present.resource_version > object.resource_version);
         if !is_older {
-            names.insert(name, object);
+            names.insert(name.into(), object);
         }
-        self.resource_version = self.resource_version.max(version);
-        Held::Something
     }
 
     /// The resource of a kind, served from now on.

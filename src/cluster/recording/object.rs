@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::kinds::Selectable;
+use super::{
+    json::{self, Fields},
+    kinds::Selectable,
+};
 
 /// An annotation that repeats the whole object, so for a `ConfigMap` its values, too.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -25,28 +27,25 @@ pub struct Object {
 }
 
 impl Object {
-    /// `object` must have been found to have metadata.
-    pub fn new(mut object: Map<String, Value>, selectable: &[Selectable]) -> Self {
-        let metadata = object.shift_remove("metadata").unwrap_or_default();
-        let labels = metadata.get("labels").and_then(Value::as_object);
-        let labels = labels.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str().into(), value.as_str()?.into())));
-        let labels = labels.collect();
-        let fields = selectable.iter().map(|field| value_at(&object, field)).collect();
-        let resource_version = metadata.get("resourceVersion").and_then(Value::as_str);
-        let resource_version = resource_version.and_then(|version| version.parse().ok()).unwrap_or(0);
+    /// Of an object's fields, and those of its metadata.
+    pub fn new(fields: &Fields<'_>, metadata: &Fields<'_>, selectable: &[Selectable]) -> Self {
+        let labels = json::object(metadata, "labels").unwrap_or_default();
+        let labels = labels.into_iter().filter_map(|(key, value)| Some((key.into(), json::string_of(value)?.into()))).collect();
+        let resource_version = json::string(metadata, "resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
 
-        let mut json = br#"{"metadata":"#.to_vec();
+        let mut json = String::with_capacity(fields.values().map(|value| value.get().len() + 32).sum());
+        json.push_str(r#"{"metadata":"#);
         let start = json.len();
-        append(&mut json, &metadata);
+        json.push_str(fields.get("metadata").map_or("{}", |metadata| metadata.get()));
         let metadata = start..json.len();
-        for (key, value) in object.iter().filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")) {
-            json.push(b',');
-            append(&mut json, key);
-            json.push(b':');
-            append(&mut json, value);
+        for (key, value) in fields.iter().filter(|(key, _)| !matches!(key.as_str(), "metadata" | "kind" | "apiVersion")) {
+            json.push(',');
+            json.push_str(&Value::from(key.as_str()).to_string());
+            json.push(':');
+            json.push_str(value.get());
         }
-        json.push(b'}');
-        Self { json: json.into(), metadata, labels, fields, resource_version }
+        json.push('}');
+        Self { json: json.into(), metadata, labels, fields: values_at(fields, selectable), resource_version }
     }
 
     /// As items of a list are written: without `kind` and `apiVersion`.
@@ -73,8 +72,9 @@ impl Object {
     }
 }
 
-/// Takes the values of a `ConfigMap` away and leaves its keys.
-pub fn forget_values(config_map: &mut Map<String, Value>) {
+/// The text of a `ConfigMap` without its values, but with their keys.
+pub fn without_values(config_map: &str) -> Option<String> {
+    let mut config_map: Value = config_map.parse().ok()?;
     for part in ["data", "binaryData"] {
         for value in config_map.get_mut(part).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
             *value = Value::from("");
@@ -84,22 +84,23 @@ pub fn forget_values(config_map: &mut Map<String, Value>) {
     if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
         annotations.shift_remove(LAST_APPLIED);
     }
+    Some(config_map.to_string())
 }
 
-fn append(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    serde_json::to_writer(json, value).expect("text and data can always be written to memory");
-}
-
-fn value_at(object: &Map<String, Value>, field: &Selectable) -> Box<str> {
-    let mut parts = field.path.split('.');
-    let mut value = parts.next().and_then(|part| object.get(part));
-    for part in parts {
-        value = value.and_then(|value| value.get(part));
-    }
-    match value {
-        Some(Value::String(text)) => text.as_str().into(),
-        Some(Value::Number(number)) => number.to_string().into(),
-        Some(Value::Bool(flag)) => flag.to_string().into(),
-        None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => field.default.into(),
-    }
+fn values_at(fields: &Fields<'_>, selectable: &[Selectable]) -> Vec<Box<str>> {
+    // Most are fields of the same one or two parents.
+    let mut parent: (&str, Option<Fields<'_>>) = ("", None);
+    let values = selectable.iter().map(|field| {
+        let value = match field.path.split_once('.') {
+            None => fields.get(field.path).copied(),
+            Some((of, name)) => {
+                if parent.0 != of {
+                    parent = (of, json::object(fields, of));
+                }
+                parent.1.as_ref().and_then(|parent| parent.get(name).copied())
+            }
+        };
+        value.and_then(json::scalar).map_or_else(|| field.default.into(), String::into_boxed_str)
+    });
+    values.collect()
 }
