@@ -45,8 +45,11 @@ pub fn facts(node: &Node) -> Vec<Fact> {
         let fact = Fact::new(Source::Node, &object, Weight::Context, format!("node {name} cordoned: it takes no new pods"));
         facts.push(fact.note(format!("Node {name} is cordoned, so it takes no new pods.")));
     }
-    let taints: Vec<String> =
-        spec.iter().flat_map(|spec| spec.taints.iter().flatten()).map(|taint| format!("{}:{}", taint.key, taint.effect)).collect();
+    let taints: Vec<String> = spec
+        .iter()
+        .flat_map(|spec| spec.taints.iter().flatten())
+        .map(|taint| format!("{}:{}", taint.key, taint.effect))
+        .collect();
     if !taints.is_empty() {
         facts.push(Fact::new(Source::Node, &object, Weight::Context, format!("node {name} taints {}", taints.join(","))));
     }
@@ -61,6 +64,18 @@ pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     }
     let mut told = Vec::new();
     let of = if is_all { format!("the {} nodes", nodes.len()) } else { format!("the first {} nodes", nodes.len()) };
+    let message = super::pod::condition(pod, "PodScheduled").and_then(|condition| condition.message.as_deref()).unwrap_or_default();
+    let demands = super::spec::scheduling_demands(pod);
+    let demand = |name: &str| demands.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+    if let Some(requests) = demand("requests").filter(|_| message.contains("Insufficient")) {
+        told.push(format!("The pod requests {requests}."));
+    }
+    if let Some(selector) = demand("node_selector") {
+        told.push(format!("Its node selector asks for {selector}."));
+    }
+    for spread in spec.topology_spread_constraints.iter().flatten().filter(|spread| spread.when_unsatisfiable == "DoNotSchedule") {
+        told.push(format!("It must spread over {} with a skew of at most {}.", spread.topology_key, spread.max_skew));
+    }
     for resource in ["cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"] {
         let asked: Quantity = spec
             .containers
@@ -110,14 +125,15 @@ fn allocatable(node: &Node, resource: &str) -> Option<Quantity> {
 }
 
 fn required_affinity(pod: &Pod) -> Vec<String> {
-    let required = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.affinity.as_ref()?.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref());
+    let required = pod.spec.as_ref().and_then(|spec| {
+        spec.affinity.as_ref()?.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()
+    });
     let terms = required.iter().flat_map(|required| &required.node_selector_terms);
     terms
         .flat_map(|term| term.match_expressions.iter().flatten())
-        .map(|one| format!("{} {} {}", one.key, one.operator, one.values.clone().unwrap_or_default().join(",")).trim_end().to_owned())
+        .map(|one| {
+            format!("{} {} {}", one.key, one.operator, one.values.clone().unwrap_or_default().join(",")).trim_end().to_owned()
+        })
         .take(4)
         .collect()
 }

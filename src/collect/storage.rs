@@ -64,7 +64,8 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
     let spec = claim.spec.clone().unwrap_or_default();
     let status = claim.status.clone().unwrap_or_default();
     let phase = status.phase.as_deref().unwrap_or("Pending");
-    let size = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage").map(|size| size.0.clone()));
+    let size =
+        spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage").map(|size| size.0.clone()));
     let class_name = spec.storage_class_name.clone().filter(|class| !class.is_empty());
     let mut all = Vec::new();
     let make = |weight: Weight, text: String| {
@@ -77,13 +78,17 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
     if let Some(deleted) = claim.metadata.deletion_timestamp.as_ref() {
         let finalizers = claim.metadata.finalizers.clone().unwrap_or_default().join(",");
         let since = ago(deleted.0, now);
-        let fact = make(Weight::Trouble, format!("pvc {name} terminating for {since} finalizers=[{finalizers}]")).at(Some(deleted.0));
+        let fact =
+            make(Weight::Trouble, format!("pvc {name} terminating for {since} finalizers=[{finalizers}]")).at(Some(deleted.0));
         let first = claim.metadata.finalizers.iter().flatten().next().cloned().unwrap_or_default();
         all.push(fact.with("finalizer", &first));
     }
     match phase {
         "Bound" => all.extend(bound(reader, &spec, make(Weight::Context, format!("pvc {name} bound"))).await),
-        "Lost" => all.push(make(Weight::Trouble, format!("pvc {name} phase Lost: its volume {} is gone", spec.volume_name.as_deref().unwrap_or("?")))),
+        "Lost" => all.push(make(
+            Weight::Trouble,
+            format!("pvc {name} phase Lost: its volume {} is gone", spec.volume_name.as_deref().unwrap_or("?")),
+        )),
         _ => {
             let created = claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
             let since = created.map(|created| format!(" for {}", ago(created, now))).unwrap_or_default();

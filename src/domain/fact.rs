@@ -124,6 +124,15 @@ impl Scope {
         Self { subject, facts: Vec::new(), logs: Vec::new(), parameters: Parameters::default(), is_seen: false }
     }
 
+    /// Takes in what was seen of something that belongs to it.
+    pub fn merge(&mut self, part: Scope) {
+        self.facts.extend(part.facts);
+        self.logs.extend(part.logs);
+        for (name, value) in part.parameters.iter() {
+            self.parameters.offer(name, value);
+        }
+    }
+
     pub fn has_trouble(&self) -> bool {
         self.facts.iter().any(Fact::is_trouble)
     }

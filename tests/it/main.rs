@@ -2,6 +2,7 @@
 
 mod classify;
 mod cli;
+mod cluster;
 mod http;
 mod readme;
 mod recording;
