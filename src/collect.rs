@@ -108,6 +108,7 @@ pub async fn collect(look: &Look<'_>, asked: &Asked) -> Seen {
         }
     }
     seen.scopes.extend(same_name);
+    seen.scopes.iter_mut().for_each(Scope::tidy);
     seen
 }
 
@@ -222,6 +223,7 @@ pub async fn neighbour(look: &Look<'_>, from: &Scope, host: &str, port: Option<&
                 scope.facts.push(fact.note(format!("service/{} does not offer port {port}; it offers {offered}.", object.name)));
             }
             look_other::service(look, &mut scope, &service).await;
+            scope.tidy();
             Some(scope)
         }
     }

@@ -170,7 +170,8 @@ impl Words<'_> {
             parameters.offer("last_words", &words.text);
             cite(&mut evidence, &mut findings[0].evidence, words);
         }
-        let mut notes: Vec<String> = self.quoted(root, parameters.get("last_words")).into_iter().collect();
+        let tells_itself = catalogue.rules()[root.rule].playbook.root_cause.contains("last_words");
+        let mut notes: Vec<String> = self.quoted(root, parameters.get("last_words").filter(|_| !tells_itself)).into_iter().collect();
         let mut add = |fact: &Fact, evidence: &mut Vec<Evidence>, cited: &mut Vec<String>| {
             let Some(note) = &fact.note else { return };
             if notes.len() < MOST_NOTES && !notes.contains(note) {
@@ -376,6 +377,9 @@ pub fn add_context(found: &mut Classification, facts: &[Fact]) {
         if let (Some(root), Some(note)) = (found.findings.first_mut(), &fact.note) {
             cite(&mut found.evidence, &mut root.evidence, of_fact(fact));
             found.notes.insert(0, note.clone());
+        }
+        for (name, value) in fact.parameters.iter() {
+            found.parameters.offer(name, value);
         }
     }
 }

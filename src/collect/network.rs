@@ -117,14 +117,19 @@ pub async fn behind(look: &Look<'_>, service: &Service, known: &[Pod]) -> Behind
         Some((0, all)) => {
             let all = all.max(pods.len());
             let fact = make(Weight::Trouble, format!("service {name} endpoints=0/{all} ready, selector {query}"));
-            facts.push(fact.with("selector", &query).note(format!("None of the {all} pods behind service/{name} is ready.")));
+            let none = if all == 1 { "The one pod".to_owned() } else { format!("None of the {all} pods") };
+            let not = if all == 1 { "not " } else { "" };
+            facts.push(fact.with("selector", &query).note(format!("{none} behind service/{name} is {not}ready.")));
         }
         Some((ready, all)) => {
-            facts.push(make(Weight::Context, format!("service {name} endpoints {ready} of {all} ready")).with("selector", &query))
+            facts.push(make(Weight::Context, format!("service {name} endpoints {ready} of {all} ready")).with("selector", &query));
         }
         None => {}
     }
-    facts.extend(ports(&pods, spec.ports.as_deref().unwrap_or_default(), &name, &make));
+    // Where nothing is ready, no port is to blame.
+    if counted.is_some_and(|(ready, _)| ready > 0) {
+        facts.extend(ports(&pods, spec.ports.as_deref().unwrap_or_default(), &name, &make));
+    }
     Behind { facts, pods }
 }
 

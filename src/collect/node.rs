@@ -59,12 +59,14 @@ pub fn facts(node: &Node) -> Vec<Fact> {
 /// Why no node takes `pod`, as far as requests, selectors, taints and cordons tell. Sentences for the explanation.
 pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     let spec = pod.spec.as_ref()?;
-    if nodes.is_empty() {
+    let message = super::pod::condition(pod, "PodScheduled").and_then(|condition| condition.message.as_deref()).unwrap_or_default();
+    // A claim is what it waits for, not a node.
+    if nodes.is_empty() || message.to_ascii_lowercase().contains("persistentvolumeclaim") {
         return None;
     }
     let mut told = Vec::new();
+    let mut fitting = Vec::new();
     let of = if is_all { format!("the {} nodes", nodes.len()) } else { format!("the first {} nodes", nodes.len()) };
-    let message = super::pod::condition(pod, "PodScheduled").and_then(|condition| condition.message.as_deref()).unwrap_or_default();
     let demands = super::spec::scheduling_demands(pod);
     let demand = |name: &str| demands.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
     if let Some(requests) = demand("requests").filter(|_| message.contains("Insufficient")) {
@@ -84,6 +86,9 @@ pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
             .filter_map(|quantity| Quantity::parse(&quantity.0))
             .sum();
         let most = nodes.iter().filter_map(|node| allocatable(node, resource)).max();
+        if let Some(most) = most.filter(|_| asked > Quantity::ZERO) {
+            fitting.push(format!("{resource}={}", asked.min(most).shown(resource)));
+        }
         if asked > Quantity::ZERO && most.is_none_or(|most| asked > most) {
             let most = most.map_or_else(|| "none of it".to_owned(), |most| most.shown(resource));
             told.push(format!("The pod requests {resource} {}, and the largest of {of} offers {most}.", asked.shown(resource)));
@@ -117,7 +122,10 @@ pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     }
     let object = super::pod::reference(pod);
     let note = told.join(" ");
-    (!told.is_empty()).then(|| Fact::new(Source::Node, &object, Weight::Context, note.clone()).note(note))
+    (!told.is_empty()).then(|| {
+        let fact = Fact::new(Source::Node, &object, Weight::Context, note.clone()).note(note);
+        fact.with("fitting_requests", &fitting.join(","))
+    })
 }
 
 fn allocatable(node: &Node, resource: &str) -> Option<Quantity> {

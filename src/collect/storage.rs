@@ -81,7 +81,9 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
         let fact =
             make(Weight::Trouble, format!("pvc {name} terminating for {since} finalizers=[{finalizers}]")).at(Some(deleted.0));
         let first = claim.metadata.finalizers.iter().flatten().next().cloned().unwrap_or_default();
-        all.push(fact.with("finalizer", &first));
+        let fact = fact.with("finalizer", &first);
+        let users = users(reader, claim).await;
+        all.push(if users.is_empty() { fact } else { fact.note(format!("The claim {name} is still mounted by {users}.")) });
     }
     match phase {
         "Bound" => all.extend(bound(reader, &spec, make(Weight::Context, format!("pvc {name} bound"))).await),
@@ -100,6 +102,15 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
         }
     }
     all
+}
+
+/// The pods that still mount a claim.
+async fn users(reader: &Reader, claim: &PersistentVolumeClaim) -> String {
+    let namespace = claim.metadata.namespace.as_deref();
+    let pods = reader.list::<Pod>(namespace, Select { limit: 60, ..Select::default() }).await;
+    let mounts = |pod: &&Pod| claims(pod).iter().any(|name| Some(name) == claim.metadata.name.as_ref());
+    let users: Vec<String> = pods.items.iter().filter(mounts).map(|pod| super::pod::reference(pod).short()).take(3).collect();
+    users.join(", ")
 }
 
 /// Why a claim is pending, as far as its class tells: the words, a sentence, and whether it is wrong.

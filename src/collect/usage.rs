@@ -62,7 +62,7 @@ pub async fn facts(reader: &Reader, pod: &Pod, is_about_speed: bool) -> Vec<Fact
         }
         let what = parts.join(", ");
         let (weight, text) = if is_throttled && is_about_speed {
-            (Weight::Trouble, format!("container {} throttled cpu at its limit: uses {what}", member.spec.name))
+            (Weight::Trouble, format!("container {} cpu throttled: uses {what}", member.spec.name))
         } else {
             (Weight::Context, format!("container {} uses {what}", member.spec.name))
         };

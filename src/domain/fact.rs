@@ -133,6 +133,19 @@ impl Scope {
         }
     }
 
+    /// Each fact once, in the order in which they were seen.
+    pub fn tidy(&mut self) {
+        let mut known: Vec<(ObjectRef, String)> = Vec::new();
+        self.facts.retain(|fact| {
+            let key = (fact.object.clone(), fact.text.clone());
+            let is_new = !known.contains(&key);
+            if is_new {
+                known.push(key);
+            }
+            is_new
+        });
+    }
+
     pub fn has_trouble(&self) -> bool {
         self.facts.iter().any(Fact::is_trouble)
     }
