@@ -11,7 +11,7 @@ use crate::{
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
     config::{KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_VERDICTS, Stages, diagnose},
+    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
     reason::rules::Advisor,
     retrieve::library::Library,
 };
@@ -119,6 +119,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         library,
         advisor,
         cluster: Arc::new(cluster),
+        pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),

@@ -1,6 +1,7 @@
 //! The command line: one sub-command per thing a person does with Faultline at a terminal.
 
 mod ask;
+mod cluster_health;
 mod eval;
 mod eval_classify;
 mod healthcheck;
@@ -32,10 +33,10 @@ struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for `diagnose`: an error of a known category; for `suggest`: a runbook fits
-  1  it could not be done, or a check found problems; the reason is on stderr
+  1  it could not be done, or a check found problems; the reason is on stderr; `cluster-health`: something is unwell
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category
-  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches";
+  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches; `cluster-health`: too little was seen";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -49,6 +50,16 @@ enum Command {
     Diagnose(ask::DiagnoseArguments),
     /// Find the runbooks that fit an error
     Suggest(ask::SuggestArguments),
+    /// Tell how the cluster is: its nodes, and everything in it that is unwell
+    #[command(
+        after_help = "Exit codes: 0 healthy, 1 something is unwell, 2 wrong arguments or settings, 4 unknown: no cluster, or too little was seen
+
+Examples:
+  faultline cluster-health
+  faultline cluster-health -n shop -n payments --output json
+  faultline cluster-health --from cluster-dump/"
+    )]
+    ClusterHealth(cluster_health::Arguments),
     /// Check, list and explain the rules
     Rules {
         #[command(subcommand)]
@@ -122,6 +133,7 @@ pub fn run() -> ExitCode {
         Command::Serve(settings) => serve(*settings),
         Command::Diagnose(arguments) => ask::diagnose(&arguments),
         Command::Suggest(arguments) => ask::suggest(&arguments),
+        Command::ClusterHealth(arguments) => cluster_health::run(&arguments),
         Command::Rules { command, knowledge } => knowledge::rules(&command, &knowledge),
         Command::Runbooks { command, knowledge } => knowledge::runbooks(&command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),

@@ -11,9 +11,11 @@ pub mod items;
 pub mod reader;
 pub mod recording;
 pub mod settings;
+mod sweep;
 pub mod wire;
 
 pub use connect::{Cluster, Connection};
 pub use error::ReadError;
 pub use reader::{Budget, Found, Listed, LogQuery, Reader, Select};
 pub use settings::ClusterSettings;
+pub use sweep::Swept;

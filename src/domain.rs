@@ -6,6 +6,7 @@ pub mod diagnosis;
 pub mod evidence;
 pub mod fact;
 pub mod finding;
+pub mod health;
 pub mod object;
 pub mod parameters;
 pub mod passage;

@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod body;
 pub mod client;
+pub mod cluster_health;
 pub mod diagnose;
 pub mod fields;
 pub mod health;
@@ -87,6 +88,7 @@ pub const PATHS: &[&str] = &[
     "/suggest-runbook",
     "/runbooks",
     "/runbooks/{*id}",
+    "/cluster-health",
     "/",
     "/health",
     "/livez",
@@ -104,6 +106,7 @@ fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> 
         .route("/suggest-runbook", post(suggest::handler))
         .route("/runbooks", get(runbooks::list))
         .route("/runbooks/{*id}", get(runbooks::read))
+        .route("/cluster-health", get(cluster_health::handler))
         .route_layer(from_fn_with_state(Arc::clone(shared), middleware::admission));
     let working = match rate_limit::layer(settings) {
         Some(limit) => working.route_layer(ServiceBuilder::new().map_response(rate_limit::announce).layer(limit)),

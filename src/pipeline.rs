@@ -1,5 +1,6 @@
 //! What Faultline does for its users: one public function per question, each the order of the stages and nothing else.
 
+pub mod cluster_health;
 pub mod diagnose;
 pub mod health;
 pub mod look;
@@ -24,6 +25,8 @@ pub struct Stages {
     pub library: Library,
     pub advisor: Advisor,
     pub cluster: Arc<Cluster>,
+    /// The state of the cluster as of the last seconds.
+    pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...
     pub gaps: Vec<Gap>,
     /// Rules answers by request: the same question has the same answer as long as nothing live is looked at.

@@ -171,7 +171,8 @@ impl Words<'_> {
             cite(&mut evidence, &mut findings[0].evidence, words);
         }
         let tells_itself = catalogue.rules()[root.rule].playbook.root_cause.contains("last_words");
-        let mut notes: Vec<String> = self.quoted(root, parameters.get("last_words").filter(|_| !tells_itself)).into_iter().collect();
+        let mut notes: Vec<String> =
+            self.quoted(root, parameters.get("last_words").filter(|_| !tells_itself)).into_iter().collect();
         let mut add = |fact: &Fact, evidence: &mut Vec<Evidence>, cited: &mut Vec<String>| {
             let Some(note) = &fact.note else { return };
             if notes.len() < MOST_NOTES && !notes.contains(note) {
@@ -267,7 +268,8 @@ impl Words<'_> {
         }
         for hit in &root.hits {
             let lines = self.text.lines();
-            let before = lines[..hit.line].iter().rev().take(LINES_BEFORE).take_while(|line| line.origin == lines[hit.line].origin);
+            let before =
+                lines[..hit.line].iter().rev().take(LINES_BEFORE).take_while(|line| line.origin == lines[hit.line].origin);
             before.for_each(|line| decisive.push_fact(0, self.text.line_str(line)));
         }
         decisive.finish();
@@ -281,7 +283,8 @@ impl Words<'_> {
             Origin::LogTail(_) => true,
             Origin::Fact(number) => {
                 let fact = &self.scope.facts[number];
-                fact.weight == Weight::Message || [" condition ", " event ", " phase "].iter().any(|kind| fact.text.contains(kind))
+                fact.weight == Weight::Message
+                    || [" condition ", " event ", " phase "].iter().any(|kind| fact.text.contains(kind))
             }
             Origin::ErrorMessage | Origin::Logs => false,
         };

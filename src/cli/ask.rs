@@ -120,7 +120,7 @@ enum Output {
 }
 
 /// How long one diagnosis waits for a cluster to answer at all.
-const CONNECT: Duration = Duration::from_secs(5);
+pub const CONNECT: Duration = Duration::from_secs(5);
 
 pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read_or(arguments.plain_complaint())?;

@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::domain::{diagnosis::Diagnosis, evidence::Gap, passage::Suggestion, symptom::Severity, verdict::RiskLevel};
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
+pub const BOLD: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
 
 /// Widest line of prose.
 const WIDTH: usize = 100;
@@ -76,7 +76,7 @@ pub fn write_suggestions(out: &mut impl Write, suggestions: &[Suggestion], gaps:
     write_gaps(out, gaps)
 }
 
-fn write_gaps(out: &mut impl Write, gaps: &[Gap]) -> io::Result<()> {
+pub fn write_gaps(out: &mut impl Write, gaps: &[Gap]) -> io::Result<()> {
     if gaps.is_empty() {
         return Ok(());
     }
@@ -85,7 +85,7 @@ fn write_gaps(out: &mut impl Write, gaps: &[Gap]) -> io::Result<()> {
 }
 
 /// Wraps `text` at words; the first line begins with `lead`, the others with as many blanks.
-fn write_prose(out: &mut impl Write, lead: &str, text: &str) -> io::Result<()> {
+pub fn write_prose(out: &mut impl Write, lead: &str, text: &str) -> io::Result<()> {
     let mut line = lead.to_owned();
     let indent = " ".repeat(lead.chars().count());
     let mut is_empty = true;
@@ -104,7 +104,7 @@ fn write_prose(out: &mut impl Write, lead: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{line}")
 }
 
-fn severity_style(severity: Severity) -> Style {
+pub fn severity_style(severity: Severity) -> Style {
     let colour = match severity {
         Severity::Critical | Severity::High => AnsiColor::Red,
         Severity::Medium => AnsiColor::Yellow,

@@ -28,8 +28,8 @@ pub enum ReadError {
     /// The answer broke off, or is not what it should be.
     #[error("the answer is damaged: {0}")]
     Damaged(String),
-    /// This diagnosis has used up what it may read.
-    #[error("not read: a diagnosis makes a bounded number of requests and reads a bounded number of bytes")]
+    /// What may be read for one request is used up.
+    #[error("not read: a request may cost the cluster a bounded number of calls and bytes")]
     Spent,
 }
 

@@ -8,6 +8,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// `None` = this was the last page, or the body broke off before its head was read.
     pub next: Option<String>,
+    /// Items after this page, where the server tells.
+    pub remaining: Option<usize>,
     /// Some of the list is missing: the body broke off, or an item made no sense.
     pub is_damaged: bool,
 }
@@ -23,14 +25,16 @@ pub fn page<T: DeserializeOwned>(body: &[u8]) -> Option<Page<T>> {
             Err(_) => is_damaged = true,
         }
     }
-    let next = parts.metadata.and_then(|metadata| serde_json::from_slice::<Metadata>(metadata).ok());
-    Some(Page { items, next: next.and_then(|metadata| metadata.next).filter(|token| !token.is_empty()), is_damaged })
+    let metadata = parts.metadata.and_then(|metadata| serde_json::from_slice::<Metadata>(metadata).ok()).unwrap_or_default();
+    Some(Page { items, next: metadata.next.filter(|token| !token.is_empty()), remaining: metadata.remaining, is_damaged })
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Metadata {
     #[serde(rename = "continue")]
     next: Option<String>,
+    #[serde(rename = "remainingItemCount")]
+    remaining: Option<usize>,
 }
 
 struct Parts<'a> {

@@ -41,6 +41,16 @@ impl Budget {
     pub fn for_diagnosis(deadline: Instant) -> Self {
         Self { requests: 40, bytes: 4 << 20, deadline, call: Duration::from_secs(8) }
     }
+
+    /// For one sweep over a whole cluster, page by page.
+    pub fn for_sweep(deadline: Instant) -> Self {
+        Self { requests: 600, bytes: 512 << 20, deadline, call: Duration::from_secs(10) }
+    }
+
+    /// For a closer look at the worst that a sweep found.
+    pub fn for_closer_look(deadline: Instant) -> Self {
+        Self { requests: 160, bytes: 16 << 20, deadline, call: Duration::from_secs(6) }
+    }
 }
 
 /// Calls of one reader that wait at the same time.
@@ -115,9 +125,9 @@ pub struct LogQuery<'a> {
 
 /// A body as far as it arrived.
 #[derive(Clone, Debug)]
-struct Fetched {
-    body: Bytes,
-    is_cut: bool,
+pub(super) struct Fetched {
+    pub(super) body: Bytes,
+    pub(super) is_cut: bool,
 }
 
 impl Reader {
@@ -281,7 +291,8 @@ impl Reader {
         cell.get_or_init(|| self.fetch_with_retry(target, accept, most_bytes)).await.clone()
     }
 
-    async fn fetch_with_retry(&self, target: &str, accept: &str, most_bytes: usize) -> Result<Fetched, ReadError> {
+    /// Reads without remembering: for what is asked for once and too big to keep.
+    pub(super) async fn fetch_with_retry(&self, target: &str, accept: &str, most_bytes: usize) -> Result<Fetched, ReadError> {
         let Ok(_permit) = self.permits.acquire().await else { return Err(ReadError::Spent) };
         let (first, wait) = self.call(target, accept, most_bytes).await;
         match first {
@@ -336,7 +347,7 @@ impl Reader {
     }
 }
 
-fn named(what: &str, namespace: Option<&str>) -> String {
+pub(super) fn named(what: &str, namespace: Option<&str>) -> String {
     match namespace {
         Some(namespace) => format!("{what} in namespace {namespace}"),
         None => what.to_owned(),

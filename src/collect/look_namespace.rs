@@ -92,13 +92,7 @@ pub async fn look_at(look: &Look<'_>, namespace: &str) -> Vec<Scope> {
     scopes(look, namespace, own, unwell, is_seen).await
 }
 
-async fn scopes(
-    look: &Look<'_>,
-    namespace: &str,
-    own: Vec<Fact>,
-    unwell: BTreeMap<ObjectRef, u32>,
-    is_seen: bool,
-) -> Vec<Scope> {
+async fn scopes(look: &Look<'_>, namespace: &str, own: Vec<Fact>, unwell: BTreeMap<ObjectRef, u32>, is_seen: bool) -> Vec<Scope> {
     let mut ranked: Vec<(ObjectRef, u32)> = unwell.into_iter().collect();
     ranked.sort_by_key(|(_, score)| std::cmp::Reverse(*score));
     let mut scopes = Vec::new();

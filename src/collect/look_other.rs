@@ -1,5 +1,6 @@
 //! Things that are no workload: services, ingresses, claims, autoscalers, nodes, pods that are gone.
 
+use jiff::Timestamp;
 use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{Event, Namespace, Node, Pod, Service},
@@ -48,7 +49,11 @@ async fn scaled_to_zero(look: &Look<'_>, scope: &mut Scope, service: &Service) {
     let page = || Select { limit: 50, ..Select::default() };
     let (deployments, sets) =
         join!(look.reader.list::<Deployment>(namespace, page()), look.reader.list::<StatefulSet>(namespace, page()));
-    let all = deployments.items.iter().map(|deployment| workload::deployment(deployment, look.now)).chain(sets.items.iter().map(workload::stateful_set));
+    let all = deployments
+        .items
+        .iter()
+        .map(|deployment| workload::deployment(deployment, look.now))
+        .chain(sets.items.iter().map(workload::stateful_set));
     let services = [service.clone()];
     for found in all.filter(|found| !network::taking(&services, &found.labels).is_empty()) {
         if found.desired == 0 {
@@ -191,9 +196,15 @@ pub async fn node(look: &Look<'_>, scope: &mut Scope, node: &Node) {
 /// A namespace that does not go away.
 pub async fn namespace(look: &Look<'_>, name: &str) -> Vec<Fact> {
     let Found::Seen(namespace) = look.reader.get::<Namespace>(None, name).await else { return Vec::new() };
+    namespace_facts(&namespace, look.now)
+}
+
+/// The facts of a namespace that is to go away; none of one that is to stay.
+pub fn namespace_facts(namespace: &Namespace, now: Timestamp) -> Vec<Fact> {
     let object = workload::reference(Kind::Namespace, &namespace.metadata);
+    let name = &object.name;
     let Some(deleted) = namespace.metadata.deletion_timestamp.as_ref().map(|time| time.0) else { return Vec::new() };
-    let since = time::ago(deleted, look.now);
+    let since = time::ago(deleted, now);
     let finalizers = namespace.spec.as_ref().and_then(|spec| spec.finalizers.clone()).unwrap_or_default().join(",");
     let mut facts = vec![
         Fact::new(

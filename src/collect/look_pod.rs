@@ -78,7 +78,7 @@ async fn node_facts(look: &Look<'_>, pod: &Pod) -> Vec<Fact> {
 }
 
 /// The names that commands need, from the pod that was looked at.
-fn name(scope: &mut Scope, pod: &Pod) {
+pub fn name(scope: &mut Scope, pod: &Pod) {
     let object = pod::reference(pod);
     let parameters = &mut scope.parameters;
     parameters.offer("namespace", object.namespace.as_deref().unwrap_or_default());

@@ -32,7 +32,7 @@ pub fn reference(service: &Service) -> ObjectRef {
     workload::reference(Kind::Service, &service.metadata)
 }
 
-fn selector(service: &Service) -> BTreeMap<String, String> {
+pub fn selector(service: &Service) -> BTreeMap<String, String> {
     service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default()
 }
 
@@ -122,7 +122,8 @@ pub async fn behind(look: &Look<'_>, service: &Service, known: &[Pod]) -> Behind
             facts.push(fact.with("selector", &query).note(format!("{none} behind service/{name} is {not}ready.")));
         }
         Some((ready, all)) => {
-            facts.push(make(Weight::Context, format!("service {name} endpoints {ready} of {all} ready")).with("selector", &query));
+            facts
+                .push(make(Weight::Context, format!("service {name} endpoints {ready} of {all} ready")).with("selector", &query));
         }
         None => {}
     }
@@ -183,7 +184,7 @@ fn owner_name(pod: &Pod) -> String {
 }
 
 /// Leading bytes that two names share; 0 when they are hardly alike.
-fn alike(one: &str, other: &str) -> usize {
+pub fn alike(one: &str, other: &str) -> usize {
     let shared = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     if shared >= 3 || one == other { shared } else { 0 }
 }

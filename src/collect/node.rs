@@ -59,7 +59,8 @@ pub fn facts(node: &Node) -> Vec<Fact> {
 /// Why no node takes `pod`, as far as requests, selectors, taints and cordons tell. Sentences for the explanation.
 pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     let spec = pod.spec.as_ref()?;
-    let message = super::pod::condition(pod, "PodScheduled").and_then(|condition| condition.message.as_deref()).unwrap_or_default();
+    let message =
+        super::pod::condition(pod, "PodScheduled").and_then(|condition| condition.message.as_deref()).unwrap_or_default();
     // A claim is what it waits for, not a node.
     if nodes.is_empty() || message.to_ascii_lowercase().contains("persistentvolumeclaim") {
         return None;
@@ -75,7 +76,8 @@ pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     if let Some(selector) = demand("node_selector") {
         told.push(format!("Its node selector asks for {selector}."));
     }
-    for spread in spec.topology_spread_constraints.iter().flatten().filter(|spread| spread.when_unsatisfiable == "DoNotSchedule") {
+    for spread in spec.topology_spread_constraints.iter().flatten().filter(|spread| spread.when_unsatisfiable == "DoNotSchedule")
+    {
         told.push(format!("It must spread over {} with a skew of at most {}.", spread.topology_key, spread.max_skew));
     }
     for resource in ["cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"] {

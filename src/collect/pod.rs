@@ -192,7 +192,8 @@ fn whole_pod(pod: &Pod, object: &ObjectRef, now: Timestamp, facts: &mut Vec<Fact
 
 /// What the scheduler counted, without what it says of preemption.
 fn counted(message: &str) -> &str {
-    let end = [". no new claims", " no new claims", ". preemption:", " preemption:"].iter().filter_map(|mark| message.find(mark)).min();
+    let end =
+        [". no new claims", " no new claims", ". preemption:", " preemption:"].iter().filter_map(|mark| message.find(mark)).min();
     message[..end.unwrap_or(message.len())].trim_end_matches(['.', ' '])
 }
 

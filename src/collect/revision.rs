@@ -61,8 +61,11 @@ pub fn fact(deployment: &ObjectRef, sets: &[ReplicaSet], now: Timestamp) -> Opti
         fact = fact.with("changed_recently", "true");
     }
     let still = previous.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
-    let serving =
-        if still > 0 { format!(" Ready pods of revision {} that still serve: {still}.", number(previous)) } else { String::new() };
+    let serving = if still > 0 {
+        format!(" Ready pods of revision {} that still serve: {still}.", number(previous))
+    } else {
+        String::new()
+    };
     Some(
         fact.note(format!(
             "Revision {revision} was rolled out{} and changed {what}.{serving}",

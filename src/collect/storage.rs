@@ -19,7 +19,7 @@ use crate::{
 
 /// Claims of one pod that are looked at.
 const MOST_CLAIMS: usize = 4;
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+pub const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// Names of the claims that a pod mounts.
 pub fn claims(pod: &Pod) -> Vec<String> {

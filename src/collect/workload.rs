@@ -116,7 +116,8 @@ pub fn deployment(deployment: &Deployment, now: Timestamp) -> Workload {
         };
         if is_bad {
             let time = condition.last_transition_time.as_ref().map(|time| time.0);
-            let is_starting = condition.type_ == "Available" && time.is_some_and(|time| seconds_between(time, now) < STARTING_SECONDS);
+            let is_starting =
+                condition.type_ == "Available" && time.is_some_and(|time| seconds_between(time, now) < STARTING_SECONDS);
             let weight = match condition.type_.as_str() {
                 "ReplicaFailure" => Weight::Message,
                 _ if is_starting => Weight::Context,
@@ -275,7 +276,9 @@ pub fn job(job: &Job, now: Timestamp) -> Workload {
                 let deadline = spec.active_deadline_seconds.filter(|_| condition.reason.as_deref() == Some("DeadlineExceeded"));
                 if let Some(deadline) = deadline {
                     let fact = told.add(Weight::Context, format!("job {name} activeDeadlineSeconds={deadline}"), time);
-                    fact.note = Some(format!("job/{name} may run for {deadline} seconds in all (activeDeadlineSeconds), and did not finish in that time."));
+                    fact.note = Some(format!(
+                        "job/{name} may run for {deadline} seconds in all (activeDeadlineSeconds), and did not finish in that time."
+                    ));
                     fact.parameters.offer("deadline", &deadline.to_string());
                 }
                 told.condition(Weight::Trouble, ("Failed", "True"), condition.reason.as_ref(), condition.message.as_ref(), time);

@@ -9,6 +9,7 @@ use super::{
     advice::FixCommand,
     evidence::{Evidence, Gap},
     finding::Finding,
+    health::ClusterHealth,
     symptom::{CategoryId, Severity},
 };
 
@@ -105,10 +106,6 @@ impl Serialize for Diagnosis {
         object.end()
     }
 }
-
-/// The state of the cluster around the target. Uninhabited until a cluster can be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum ClusterHealth {}
 
 /// Who wrote the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -83,7 +83,7 @@ fn read(document: Json) -> Result<Question, Problem> {
 
 /// Milliseconds are what clients of the first generation parse.
 #[expect(clippy::disallowed_methods, reason = "this is the edge where the clock is read, once per request")]
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let now = Timestamp::now();
     now.round(TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Trunc)).unwrap_or(now)
 }

@@ -203,7 +203,7 @@ fn shown(pointer: &str) -> &str {
 }
 
 /// RFC 1123 subdomain: what most objects are named by, and nothing that a shell would read otherwise.
-fn is_kubernetes_name(name: &str) -> bool {
+pub fn is_kubernetes_name(name: &str) -> bool {
     let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     name.len() <= MAX_NAME_BYTES
         && name.split('.').all(|label| {

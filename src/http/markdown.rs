@@ -6,7 +6,11 @@
 use std::fmt::Write;
 
 use super::suggest::Suggestions;
-use crate::domain::{diagnosis::Diagnosis, evidence::Gap};
+use crate::domain::{
+    diagnosis::Diagnosis,
+    evidence::Gap,
+    health::{ClusterHealth, Problem},
+};
 
 /// Severity and cause first, then what to do, then why we think so, then what we do not know.
 pub fn diagnosis(diagnosis: &Diagnosis) -> String {
@@ -57,6 +61,35 @@ pub fn suggestions(suggestions: &Suggestions<'_>) -> String {
     }
     gaps(&mut page, suggestions.gaps);
     let _ = writeln!(page, "Request {}", inline(suggestions.request_id));
+    page
+}
+
+/// The state first, then what is unwell, worst first.
+pub fn cluster_health(health: &ClusterHealth) -> String {
+    let picture = &health.picture;
+    let totals = &picture.totals;
+    let mut page = String::with_capacity(2048);
+    line(&mut page, format_args!("# Cluster: {}", picture.status.as_str()));
+    line(
+        &mut page,
+        format_args!(
+            "{} of {} nodes ready, {} of {} workloads unwell, {} of {} pods unwell, as of {:.0}.",
+            totals.nodes_ready,
+            totals.nodes,
+            totals.workloads_unwell,
+            totals.workloads,
+            totals.pods_unwell,
+            totals.pods,
+            picture.observed_at
+        ),
+    );
+    let problem = |one: &Problem| {
+        format!("{} **{}** {}: {}", one.severity, inline(one.category.as_str()), code(&one.object), inline(&one.message))
+    };
+    list(&mut page, "## Problems", picture.problems.iter().map(problem));
+    let unwell = picture.nodes.iter().filter(|node| !node.ready || !node.schedulable || !node.pressure.is_empty());
+    list(&mut page, "## Nodes", unwell.map(|node| format!("{}: {}", code(&node.name), inline(&node.in_words()))));
+    gaps(&mut page, &picture.gaps);
     page
 }
 

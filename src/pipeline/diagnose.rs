@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use jiff::Timestamp;
 
 use super::{
-    Stages,
+    Stages, cluster_health,
     look::{self, Looked},
 };
 use crate::{
@@ -46,7 +46,18 @@ pub const MAX_REMEMBERED_BYTES: usize = 8 << 10;
 
 /// Names that the cluster would have told, if there were anything of that kind.
 const NAMES: [&str; 12] = [
-    "namespace", "pod", "workload", "deployment", "statefulset", "daemonset", "job", "container", "service", "node", "claim", "hpa",
+    "namespace",
+    "pod",
+    "workload",
+    "deployment",
+    "statefulset",
+    "daemonset",
+    "job",
+    "container",
+    "service",
+    "node",
+    "claim",
+    "hpa",
 ];
 
 /// Runbook passages in one answer.
@@ -61,9 +72,12 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     let heard = listen(stages, question);
     timings.lap("classify");
     let now = stages.cluster.now(pass.now);
-    let looked = look::look(stages, question, heard, &reader, now).await;
+    let health = async {
+        if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
+    };
+    let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
     timings.lap("collect");
-    let answer = answer(stages, looked, timings);
+    let answer = Answer { cluster_health, ..answer(stages, looked, timings) };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
@@ -155,7 +169,7 @@ fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
     }
 }
 
-fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target: &Target) -> Advice {
+pub(super) fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target: &Target) -> Advice {
     let advisor = &stages.advisor;
     let quote = found.evidence.first().map_or("", |evidence| evidence.text.as_str());
     match found.reading {

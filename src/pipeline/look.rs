@@ -160,7 +160,7 @@ fn named(object: &ObjectRef) -> String {
 }
 
 /// The object of the answer, as the words of the rules name it.
-fn target(scope: &Scope, asked: &Target) -> Target {
+pub(super) fn target(scope: &Scope, asked: &Target) -> Target {
     let subject = &scope.subject;
     let live = |name: &str| scope.parameters.get(name).map(str::to_owned);
     Target {

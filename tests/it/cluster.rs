@@ -56,7 +56,8 @@ fn list<'a>(answer: &'a Value, field: &str) -> &'a [Value] {
 /// Everything that an answer says to a person.
 fn words(answer: &Value) -> String {
     let commands = list(answer, "fix_commands").iter().filter_map(|fix| fix["command"].as_str());
-    let mut all: Vec<&str> = vec![answer["root_cause"].as_str().unwrap_or_default(), answer["explanation"].as_str().unwrap_or_default()];
+    let mut all: Vec<&str> =
+        vec![answer["root_cause"].as_str().unwrap_or_default(), answer["explanation"].as_str().unwrap_or_default()];
     all.extend(commands);
     all.join("\n")
 }

@@ -1,7 +1,7 @@
 //! The HTTP contract.
 
 mod answers;
-mod contract;
+pub mod contract;
 mod hostile;
 mod limits;
 mod manners;

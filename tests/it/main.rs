@@ -3,6 +3,7 @@
 mod classify;
 mod cli;
 mod cluster;
+mod cluster_health;
 mod http;
 mod readme;
 mod recording;

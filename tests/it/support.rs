@@ -3,6 +3,7 @@
 pub mod big_cluster;
 pub mod cli;
 pub mod kubernetes;
+pub mod serving;
 
 use std::sync::{Arc, LazyLock};
 

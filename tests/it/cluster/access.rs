@@ -40,7 +40,8 @@ fn granted() -> BTreeSet<(String, String, String)> {
 async fn every_call_that_is_made_is_granted() {
     let api = FakeApi::zoo();
     let app = app(&api);
-    let text = std::fs::read_to_string(crate::support::kubernetes::recordings().join("expected.json")).expect("the expected answers");
+    let text =
+        std::fs::read_to_string(crate::support::kubernetes::recordings().join("expected.json")).expect("the expected answers");
     for case in serde_json::from_str::<Vec<serde_json::Value>>(&text).expect("a list") {
         let (kind, name) = case["target"].as_str().and_then(|target| target.split_once('/')).expect("kind/name");
         let namespace = case["namespace"].as_str().expect("a namespace");

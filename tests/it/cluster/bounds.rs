@@ -42,7 +42,8 @@ async fn ten_thousand_pods_cost_no_more_than_ten() {
 async fn one_crashing_pod_of_two_thousand_is_found() {
     let api = FakeApi::of(big_cluster());
     let (namespace, name) = FLEET;
-    let answer = asked(&api, json!({"error_message": "some workers restart", "namespace": namespace, "deployment_name": name})).await;
+    let answer =
+        asked(&api, json!({"error_message": "some workers restart", "namespace": namespace, "deployment_name": name})).await;
     assert_eq!(answer["error_category"], "DiskFull", "{answer:#}");
     assert!(words(&answer).contains(HIDDEN_POD), "{answer:#}");
     asked(&api, json!({"error_message": "something is wrong, please look", "namespace": namespace})).await;
@@ -60,6 +61,7 @@ async fn a_storm_of_events_drowns_nothing() {
 async fn one_telling_line_of_a_long_log_is_found() {
     let api = FakeApi::of(BigCluster::default().with_long_log(40 << 20).build());
     let (namespace, name) = LONG_LOG;
-    let answer = asked(&api, json!({"error_message": "requests fail with errors", "namespace": namespace, "deployment_name": name})).await;
+    let answer =
+        asked(&api, json!({"error_message": "requests fail with errors", "namespace": namespace, "deployment_name": name})).await;
     assert_ne!(answer["error_category"], "Unknown", "{answer:#}");
 }

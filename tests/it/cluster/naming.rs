@@ -13,7 +13,10 @@ async fn category(body: Value) -> (String, Value) {
 
 #[tokio::test]
 async fn a_pod_in_the_text_is_enough() {
-    let (found, answer) = category(json!({"error_message": "Back-off restarting failed container app in pod orders-7c58bc488d-ccpqw_crash-db(fa870800)"})).await;
+    let (found, answer) = category(
+        json!({"error_message": "Back-off restarting failed container app in pod orders-7c58bc488d-ccpqw_crash-db(fa870800)"}),
+    )
+    .await;
     assert_eq!(found, "DatabaseConnectionError", "{answer:#}");
 }
 
@@ -27,7 +30,10 @@ async fn a_name_without_a_namespace_is_looked_for_everywhere() {
 async fn ambiguity_is_said_with_the_candidates() {
     let (_, answer) = category(json!({"error_message": "it is unwell", "deployment_name": "api"})).await;
     let gaps = gaps(&answer);
-    assert!(gaps.contains("ambiguous") && gaps.contains("deployment/hpa/api") && gaps.contains("deployment/config-map/api"), "{gaps}");
+    assert!(
+        gaps.contains("ambiguous") && gaps.contains("deployment/hpa/api") && gaps.contains("deployment/config-map/api"),
+        "{gaps}"
+    );
 }
 
 #[tokio::test]
@@ -41,7 +47,8 @@ async fn a_pod_that_is_gone_leads_to_its_workload() {
 #[tokio::test]
 async fn a_label_selector_leads_to_the_workload() {
     let (found, answer) =
-        category(json!({"error_message": "it is unwell", "namespace": "crash-env", "target": {"label_selector": "app=mailer"}})).await;
+        category(json!({"error_message": "it is unwell", "namespace": "crash-env", "target": {"label_selector": "app=mailer"}}))
+            .await;
     assert_eq!(found, "ConfigurationError", "{answer:#}");
     assert!(words(&answer).contains("deployment/mailer"), "{answer:#}");
 }
@@ -56,9 +63,12 @@ async fn a_node_is_looked_at_by_its_name() {
 
 #[tokio::test]
 async fn what_does_not_exist_is_said() {
-    let (_, answer) = category(json!({"error_message": "it is unwell", "namespace": "healthy", "deployment_name": "nothing-like-it"})).await;
+    let (_, answer) =
+        category(json!({"error_message": "it is unwell", "namespace": "healthy", "deployment_name": "nothing-like-it"})).await;
     assert!(gaps(&answer).contains("does not exist"), "{}", gaps(&answer));
-    let (_, answer) = category(json!({"error_message": "it is unwell", "namespace": "healthy", "target": {"kind": "widget", "name": "web"}})).await;
+    let (_, answer) =
+        category(json!({"error_message": "it is unwell", "namespace": "healthy", "target": {"kind": "widget", "name": "web"}}))
+            .await;
     assert!(gaps(&answer).contains("kind widget are not looked at"), "{}", gaps(&answer));
 }
 
@@ -74,11 +84,13 @@ async fn a_text_that_names_nothing_looks_at_nothing() {
 #[tokio::test]
 async fn trouble_of_another_workload_is_named_with_its_cause() {
     let api = FakeApi::of(dependent(true));
-    let answer = diagnose(&app(&api), json!({"error_message": "shop fails", "namespace": "demo", "deployment_name": "shop"})).await;
+    let answer =
+        diagnose(&app(&api), json!({"error_message": "shop fails", "namespace": "demo", "deployment_name": "shop"})).await;
     assert_eq!(answer["error_category"], "OOMKilled", "{answer:#}");
     assert!(words(&answer).contains("stock-db"), "{answer:#}");
     let api = FakeApi::of(dependent(false));
-    let answer = diagnose(&app(&api), json!({"error_message": "shop fails", "namespace": "demo", "deployment_name": "shop"})).await;
+    let answer =
+        diagnose(&app(&api), json!({"error_message": "shop fails", "namespace": "demo", "deployment_name": "shop"})).await;
     assert_eq!(answer["error_category"], "DatabaseConnectionError", "{answer:#}");
     assert!(words(&answer).contains("There is no Service named stock-db"), "{answer:#}");
 }

@@ -8,8 +8,20 @@ use super::{about, app, diagnose, gaps, list};
 use crate::support::kubernetes::{FakeApi, Fault, Rule};
 
 const RESOURCES: [&str; 14] = [
-    "/pods", "/log", "/events", "/services", "/nodes", "/deployments", "/replicasets", "/endpointslices", "/horizontalpodautoscalers",
-    "/persistentvolumeclaims", "/resourcequotas", "/storageclasses", "/configmaps", "/jobs",
+    "/pods",
+    "/log",
+    "/events",
+    "/services",
+    "/nodes",
+    "/deployments",
+    "/replicasets",
+    "/endpointslices",
+    "/horizontalpodautoscalers",
+    "/persistentvolumeclaims",
+    "/resourcequotas",
+    "/storageclasses",
+    "/configmaps",
+    "/jobs",
 ];
 
 #[tokio::test]
@@ -89,7 +101,9 @@ async fn a_short_refusal_is_tried_again_and_a_long_one_is_not() {
 async fn only_reads_are_made() {
     let api = FakeApi::zoo();
     let app = app(&api);
-    for (namespace, kind, name) in [("crash-db", "deployment", "orders"), ("pvc", "deployment", "store"), ("config-secret", "deployment", "api")] {
+    for (namespace, kind, name) in
+        [("crash-db", "deployment", "orders"), ("pvc", "deployment", "store"), ("config-secret", "deployment", "api")]
+    {
         about(&app, namespace, kind, name).await;
     }
     for seen in api.seen() {

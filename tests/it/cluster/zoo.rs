@@ -39,7 +39,8 @@ fn offences(answer: &Value, expected: &Value) -> Vec<String> {
             offences.push(format!("<{place}> in {}", fix["command"]));
         }
     }
-    let about = |fix: &&Value| fix["command"].as_str().is_some_and(|command| command.contains(name) || command.contains(namespace));
+    let about =
+        |fix: &&Value| fix["command"].as_str().is_some_and(|command| command.contains(name) || command.contains(namespace));
     if list(answer, "fix_commands").iter().filter(about).count() * 2 < list(answer, "fix_commands").len() {
         offences.push(format!("few commands about {name}"));
     }
@@ -80,7 +81,8 @@ async fn every_fault_is_found_by_a_name_in_the_text() {
 
 #[tokio::test]
 async fn every_fault_is_found_by_its_namespace_alone() {
-    let body = |namespace: &str, _: &str, _: &str| json!({"error_message": "something is wrong, please look", "namespace": namespace});
+    let body =
+        |namespace: &str, _: &str, _: &str| json!({"error_message": "something is wrong, please look", "namespace": namespace});
     ask_all(&zoo(), body, |_| true).await;
 }
 
@@ -124,7 +126,8 @@ async fn dumps_must_gathers_and_support_bundles_give_the_same_diagnoses() {
 #[tokio::test]
 async fn what_a_dump_does_not_hold_is_a_gap_and_not_absent() {
     let app = TestApp::looking_at(Cluster::of_recording(recorded("zoo-dump")));
-    let answer = diagnose(&app, json!({"error_message": "it is unwell", "namespace": "crash-db", "deployment_name": "orders"})).await;
+    let answer =
+        diagnose(&app, json!({"error_message": "it is unwell", "namespace": "crash-db", "deployment_name": "orders"})).await;
     assert!(super::gaps(&answer).contains("is not in the recording"), "{}", super::gaps(&answer));
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::TestApp;
 
 #[track_caller]
-fn conforms(schema: &str, value: &Value) {
+pub fn conforms(schema: &str, value: &Value) {
     let whole = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$ref": format!("#/components/schemas/{schema}"),
@@ -35,6 +35,7 @@ async fn answers_are_as_the_document_says() {
     }
     conforms("RunbookList", &app.get("/runbooks").await.json());
     conforms("Runbook", &app.get("/runbooks/oomkilled").await.json());
+    conforms("ClusterHealth", &app.get("/cluster-health").await.json());
     conforms("Health", &app.get("/health").await.json());
     conforms("Status", &app.get("/livez").await.json());
     conforms("Status", &app.get("/readyz").await.json());

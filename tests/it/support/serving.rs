@@ -1,0 +1,59 @@
+//! The service in a process of its own, on a loopback port.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Ends when dropped.
+pub struct Serving {
+    child: Child,
+    address: String,
+}
+
+impl Serving {
+    /// `faultline serve` with more `arguments`, once it listens.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_faultline"));
+        command.env_clear().env("APP_HOST", "127.0.0.1").env("APP_PORT", "0").arg("serve").args(arguments);
+        let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).expect("a log"), 0, "it ended before it listened");
+            if let Some((_, rest)) = line.split_once("http://") {
+                break rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+            }
+        };
+        // A pipe that nobody reads would fill up and block it.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        Self { child, address }
+    }
+
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The answer to a GET, with its head.
+    pub async fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.expect("a connection");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("a request is taken");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        answer
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
