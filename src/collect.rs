@@ -71,12 +71,17 @@ pub async fn collect(look: &Look<'_>, asked: &Asked) -> Seen {
         return Seen::default();
     }
     let subjects = resolve::resolve(look, asked).await;
+    if subjects.is_empty() {
+        look.reader.note_why("target", "nothing that the request names was found in the cluster, so nothing was looked at");
+    }
     let mut seen = Seen::default();
     let mut same_name: Option<Scope> = None;
     for subject in subjects {
         match subject {
             Subject::Namespace(namespace) => seen.scopes.extend(look_namespace::look_at(look, &namespace).await),
-            Subject::Selector { namespace, selector } => seen.scopes.extend(by_selector(look, namespace.as_deref(), &selector).await),
+            Subject::Selector { namespace, selector } => {
+                seen.scopes.extend(by_selector(look, namespace.as_deref(), &selector).await)
+            }
             Subject::GonePod(pod, owner) => {
                 let mut scope = Scope::new(owner.clone().unwrap_or_else(|| pod.clone()));
                 look_other::gone_pod(look, &mut scope, &pod).await;
@@ -103,6 +108,7 @@ pub async fn collect(look: &Look<'_>, asked: &Asked) -> Seen {
         }
     }
     seen.scopes.extend(same_name);
+    seen.scopes.iter_mut().for_each(Scope::tidy);
     seen
 }
 
@@ -167,7 +173,8 @@ async fn by_selector(look: &Look<'_>, namespace: Option<&str>, selector: &str) -
 
 /// Reads the logs of the running containers of what was looked at, for a complaint that no status explains.
 pub async fn running_logs(look: &Look<'_>, scope: &mut Scope) {
-    let mut names: Vec<ObjectRef> = scope.facts.iter().map(|fact| fact.object.clone()).filter(|object| object.kind == Kind::Pod).collect();
+    let mut names: Vec<ObjectRef> =
+        scope.facts.iter().map(|fact| fact.object.clone()).filter(|object| object.kind == Kind::Pod).collect();
     names.extend(scope.parameters.get("pod").map(|pod| ObjectRef::new(Kind::Pod, scope.parameters.get("namespace"), pod)));
     names.dedup();
     names.truncate(2);
@@ -190,16 +197,22 @@ pub async fn neighbour(look: &Look<'_>, from: &Scope, host: &str, port: Option<&
         ingress::Named::Absent { name, namespace } => {
             let object = ObjectRef::new(Kind::Service, Some(&namespace), &name);
             let mut scope = Scope::new(object.clone());
-            let fact = Fact::new(Source::Network, &object, Weight::Context, format!("service {name} not found in namespace {namespace}"))
-                .at(Some(look.now))
-                .note(format!("There is no Service named {name} in namespace {namespace}, so nothing there can be listening."));
+            let fact = Fact::new(
+                Source::Network,
+                &object,
+                Weight::Context,
+                format!("service {name} not found in namespace {namespace}"),
+            )
+            .at(Some(look.now))
+            .note(format!("There is no Service named {name} in namespace {namespace}, so nothing there can be listening."));
             scope.facts.push(fact);
             Some(scope)
         }
         ingress::Named::Service(service) => {
             let object = network::reference(&service);
             let mut scope = Scope::new(object.clone());
-            let ports: Vec<String> = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()).map(|port| port.port.to_string()).collect();
+            let ports: Vec<String> =
+                service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()).map(|port| port.port.to_string()).collect();
             if let Some(port) = port
                 && !ports.is_empty()
                 && !ports.iter().any(|offered| offered == port)
@@ -210,6 +223,7 @@ pub async fn neighbour(look: &Look<'_>, from: &Scope, host: &str, port: Option<&
                 scope.facts.push(fact.note(format!("service/{} does not offer port {port}; it offers {offered}.", object.name)));
             }
             look_other::service(look, &mut scope, &service).await;
+            scope.tidy();
             Some(scope)
         }
     }
@@ -217,7 +231,9 @@ pub async fn neighbour(look: &Look<'_>, from: &Scope, host: &str, port: Option<&
 
 /// Network policies that leave the pods of `scope` no way out to `port`.
 pub async fn policies(look: &Look<'_>, scope: &Scope, port: Option<&str>) -> Vec<Fact> {
-    let (Some(namespace), Some(pod)) = (scope.parameters.get("namespace"), scope.parameters.get("pod")) else { return Vec::new() };
+    let (Some(namespace), Some(pod)) = (scope.parameters.get("namespace"), scope.parameters.get("pod")) else {
+        return Vec::new();
+    };
     let Some(pod) = look.reader.get::<Pod>(Some(namespace), pod).await.seen() else { return Vec::new() };
     let labels = pod.metadata.labels.unwrap_or_default();
     ingress::denied_egress(look, namespace, &labels, port).await

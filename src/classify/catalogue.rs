@@ -102,7 +102,16 @@ impl Catalogue {
         let says = PatternSet::new(patterns);
         let own = rules.iter().filter(|rule| rule.is_own).flat_map(|rule| &rule.patterns);
         let gate = Gate::new(own.flat_map(|said| said.pattern.literals()));
-        Ok(Self { rules, says, meanings, sees, seen_by, gate, explained_by: relations.explained_by, absorbed_by: relations.absorbed_by })
+        Ok(Self {
+            rules,
+            says,
+            meanings,
+            sees,
+            seen_by,
+            gate,
+            explained_by: relations.explained_by,
+            absorbed_by: relations.absorbed_by,
+        })
     }
 
     /// In order of id.

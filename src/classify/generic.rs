@@ -12,12 +12,21 @@ use super::{
 
 /// Index of the line that reports an error, if any does: the loudest, in a chain of causes the last.
 pub fn error_line(text: &Text) -> Option<usize> {
+    loudest(text, |new, held| new > held)
+}
+
+/// The same for the log of a process that ended: of equally loud lines the last, with which it ended.
+pub fn last_error_line(text: &Text) -> Option<usize> {
+    loudest(text, |new, held| new >= held)
+}
+
+fn loudest(text: &Text, beats: impl Fn(u8, u8) -> bool) -> Option<usize> {
     let mut best: Option<(u8, usize)> = None;
     for (index, line) in text.lines().iter().enumerate() {
         let words = text.line_str(line).as_bytes();
         let Some(strength) = strength(words, line.level) else { continue };
         let is_deeper = words.trim_ascii_start().starts_with(b"Caused by");
-        let wins = best.is_none_or(|(held, _)| strength > held || (is_deeper && strength >= held));
+        let wins = best.is_none_or(|(held, _)| beats(strength, held) || (is_deeper && strength >= held));
         if wins && !mention::is_recovered(text, index) {
             best = Some((strength, index));
         }

@@ -8,7 +8,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    Cited, Classification, Origin, Reading, catalogue::Catalogue, digest, excerpt, generic, parameters,
+    Cited, Classification, Origin, Reading,
+    catalogue::Catalogue,
+    digest, excerpt, generic, parameters,
     rank::{self, Candidate, Hit},
     roles, said_place,
     text::{Line, Text},
@@ -29,13 +31,27 @@ const LAST_WORDS_LINES: u32 = 14;
 const CALM_CONFIDENCE: f32 = 0.8;
 /// The same where the complaint is about behaviour.
 const COMPLAINT_CONFIDENCE: f32 = 0.6;
+/// Lines before a decisive one that are asked for names.
+const LINES_BEFORE: usize = 3;
 /// Last lines of a log quoted together where none of them reports an error.
 const LAST_LINES_QUOTED: usize = 3;
 /// Sentences of what was seen in one explanation.
 const MOST_NOTES: usize = 6;
 /// Names that the cluster knows better than any text.
-const IDENTITY: [&str; 12] =
-    ["namespace", "pod", "workload", "deployment", "statefulset", "daemonset", "job", "cronjob", "hpa", "service", "ingress", "node"];
+const IDENTITY: [&str; 12] = [
+    "namespace",
+    "pod",
+    "workload",
+    "deployment",
+    "statefulset",
+    "daemonset",
+    "job",
+    "cronjob",
+    "hpa",
+    "service",
+    "ingress",
+    "node",
+];
 
 /// What else decides how a scope is read.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +94,8 @@ pub fn classify(reader: Reader<'_>, said: &[(Origin, &str)], scope: &Scope) -> C
             if tail.is_last_words {
                 return Some(if is_near_end { confidence + 0.03 } else { confidence - 0.03 });
             }
-            let is_stale = stamp(tail, line.number).is_some_and(|time| reader.now.as_second() - time.as_second() > STALE_LOG_SECONDS);
+            let is_stale =
+                stamp(tail, line.number).is_some_and(|time| reader.now.as_second() - time.as_second() > STALE_LOG_SECONDS);
             let least = if reader.is_about_behaviour { COMPLAINT_CONFIDENCE } else { CALM_CONFIDENCE };
             (!is_stale && (has_trouble || confidence >= least)).then_some(confidence)
         }
@@ -153,7 +170,9 @@ impl Words<'_> {
             parameters.offer("last_words", &words.text);
             cite(&mut evidence, &mut findings[0].evidence, words);
         }
-        let mut notes: Vec<String> = self.quoted(root, parameters.get("last_words")).into_iter().collect();
+        let tells_itself = catalogue.rules()[root.rule].playbook.root_cause.contains("last_words");
+        let mut notes: Vec<String> =
+            self.quoted(root, parameters.get("last_words").filter(|_| !tells_itself)).into_iter().collect();
         let mut add = |fact: &Fact, evidence: &mut Vec<Evidence>, cited: &mut Vec<String>| {
             let Some(note) = &fact.note else { return };
             if notes.len() < MOST_NOTES && !notes.contains(note) {
@@ -164,7 +183,8 @@ impl Words<'_> {
             }
         };
         // First what the root itself rests on, then what stands around it.
-        let rests_on = |fact: &&Fact| root.hits.iter().any(|hit| self.fact_of(hit).is_some_and(|other| std::ptr::eq(other, *fact)));
+        let rests_on =
+            |fact: &&Fact| root.hits.iter().any(|hit| self.fact_of(hit).is_some_and(|other| std::ptr::eq(other, *fact)));
         for fact in self.scope.facts.iter().filter(rests_on) {
             add(fact, &mut evidence, &mut findings[0].evidence);
         }
@@ -241,10 +261,16 @@ impl Words<'_> {
         for (name, value) in self.scope.facts.iter().flat_map(|fact| fact.parameters.iter()) {
             found.offer(name, value);
         }
-        // Hosts, ports and files that only the decisive lines name.
+        // Hosts, ports and files that only the decisive lines name, or those just before them.
         let mut decisive = Text::default();
         for hit in &root.hits {
             decisive.push_fact(0, self.text.line_str(&self.text.lines()[hit.line]));
+        }
+        for hit in &root.hits {
+            let lines = self.text.lines();
+            let before =
+                lines[..hit.line].iter().rev().take(LINES_BEFORE).take_while(|line| line.origin == lines[hit.line].origin);
+            before.for_each(|line| decisive.push_fact(0, self.text.line_str(line)));
         }
         decisive.finish();
         parameters::extract(&decisive, &mut found);
@@ -255,7 +281,11 @@ impl Words<'_> {
     fn quoted(&self, root: &Candidate, last_words: Option<&str>) -> Option<String> {
         let is_word = |hit: &&Hit| match self.text.lines()[hit.line].origin {
             Origin::LogTail(_) => true,
-            Origin::Fact(number) => self.scope.facts[number].weight == Weight::Message,
+            Origin::Fact(number) => {
+                let fact = &self.scope.facts[number];
+                fact.weight == Weight::Message
+                    || [" condition ", " event ", " phase "].iter().any(|kind| fact.text.contains(kind))
+            }
             Origin::ErrorMessage | Origin::Logs => false,
         };
         let Some(hit) = root.hits.iter().find(is_word) else {
@@ -278,14 +308,15 @@ impl Words<'_> {
         digest::read(&mut text, Origin::Logs, &tail.text, self.reader.catalogue.gate());
         text.finish();
         let place = |line: &Line| (Source::Logs, format!("{} line {}", tail.place(), line.number));
-        if let Some(index) = generic::error_line(&text) {
+        if let Some(index) = generic::last_error_line(&text) {
             let line = &text.lines()[index];
             let evidence = super::evidence(&text, index, line.start, 0, &place);
             return Some(Evidence { observed_at: stamp(tail, line.number), ..evidence });
         }
         let spoken: Vec<&Line> = text.lines().iter().filter(|line| !text.line_str(line).trim().is_empty()).collect();
         let last = spoken.last()?;
-        let few: Vec<&str> = spoken[spoken.len().saturating_sub(LAST_LINES_QUOTED)..].iter().map(|line| text.line_str(line).trim()).collect();
+        let few: Vec<&str> =
+            spoken[spoken.len().saturating_sub(LAST_LINES_QUOTED)..].iter().map(|line| text.line_str(line).trim()).collect();
         Some(Evidence {
             id: String::new(),
             source: Source::Logs,
@@ -349,6 +380,9 @@ pub fn add_context(found: &mut Classification, facts: &[Fact]) {
         if let (Some(root), Some(note)) = (found.findings.first_mut(), &fact.note) {
             cite(&mut found.evidence, &mut root.evidence, of_fact(fact));
             found.notes.insert(0, note.clone());
+        }
+        for (name, value) in fact.parameters.iter() {
+            found.parameters.offer(name, value);
         }
     }
 }

@@ -66,9 +66,11 @@ pub struct Missing {
 
 /// Asks the cluster, per need, whether the account may. `None` = the question itself could not be asked.
 pub async fn missing(client: &Client) -> Option<Vec<Missing>> {
-    let asked = NEEDS.iter().flat_map(|need| need.verbs.iter().map(move |verb| async move {
-        allowed(client, *need, verb).await.map(|may| (!may).then_some(Missing { need: *need, verb }))
-    }));
+    let asked = NEEDS.iter().flat_map(|need| {
+        need.verbs.iter().map(move |verb| async move {
+            allowed(client, *need, verb).await.map(|may| (!may).then_some(Missing { need: *need, verb }))
+        })
+    });
     let answers: Option<Vec<_>> = join_all(asked).await.into_iter().collect();
     answers.map(|answers| answers.into_iter().flatten().collect())
 }

@@ -6,16 +6,17 @@ use std::{
 };
 
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Node;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval, timeout};
 use tracing::{info, warn};
 
 use super::{
     access::{self, Missing},
-    reader::{Budget, Reader, unreachable_because},
+    reader::{Budget, Reader, Select, unreachable_because},
     recording::{Recording, RecordingError},
     settings::ClusterSettings,
     wire,
@@ -45,6 +46,8 @@ struct Connected {
     version: String,
     /// `None` = the cluster would not say.
     missing: Option<Arc<[Missing]>>,
+    /// The time at which this cluster stands still, where it is one that is replayed: see [`standstill`].
+    stands_at: Option<Timestamp>,
 }
 
 /// A recording that stands in for a cluster.
@@ -94,7 +97,7 @@ impl Cluster {
 
     /// A cluster behind a client that somebody else made.
     pub fn of_client(client: Client) -> Self {
-        let connected = Connected { client, version: String::new(), missing: None };
+        let connected = Connected { client, version: String::new(), missing: None, stands_at: None };
         Self { settings: ClusterSettings::default(), state: RwLock::new(State::Connected(connected)), recording: None }
     }
 
@@ -149,11 +152,11 @@ impl Cluster {
             .ok()
             .and_then(|version| Some(version.get("gitVersion")?.as_str()?.chars().take(64).collect()))
             .unwrap_or_default();
-        let missing = match known {
-            Some(connected) => connected.missing,
-            None => access::missing(&client).await.map(Arc::from),
+        let (missing, stands_at) = match known {
+            Some(connected) => (connected.missing, connected.stands_at),
+            None => (access::missing(&client).await.map(Arc::from), standstill(&client).await),
         };
-        Ok(Connected { client, version, missing })
+        Ok(Connected { client, version, missing, stands_at })
     }
 
     async fn client_from_settings(&self) -> Result<Client, String> {
@@ -166,9 +169,9 @@ impl Cluster {
         });
         let kubeconfig = kubeconfig.await.map_err(|error| error.to_string())??;
         let mut config = match kubeconfig {
-            Some(kubeconfig) => {
-                Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| format!("kubeconfig: {}", causes(&error)))?
-            }
+            Some(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options)
+                .await
+                .map_err(|error| format!("kubeconfig: {}", causes(&error)))?,
             None => Config::incluster().map_err(|_| "no kubeconfig, and not in a pod of a cluster".to_owned())?,
         };
         // Its own retries wait for up to a quarter of an hour and repeat writes as well.
@@ -241,13 +244,36 @@ impl Cluster {
 
     /// The time of what is looked at: a recording's own, else `now`.
     pub fn now(&self, now: Timestamp) -> Timestamp {
-        self.recording.as_ref().and_then(|replay| replay.newest).unwrap_or(now)
+        let of_recording = self.recording.as_ref().and_then(|replay| replay.newest);
+        let stands_at = match self.state() {
+            State::Connected(connected) => connected.stands_at,
+            State::Off | State::Away(_) => None,
+        };
+        of_recording.or(stands_at).unwrap_or(now)
     }
 
     pub fn collect_timeout(&self) -> Duration {
         let chosen = self.settings.collect_timeout();
         if chosen.is_zero() { Duration::from_secs(20) } else { chosen }
     }
+}
+
+/// Kubelets report at least every five minutes: a cluster in which none did for longer than this is a replay of another time.
+const STANDSTILL_SECONDS: i64 = 1800;
+/// Nodes that are asked for the time.
+const CLOCK_NODES: usize = 20;
+
+/// The newest heartbeat of any node, where that is long ago: the time that ages have to be measured from. A cluster whose nodes are all
+/// gone stands still, too, at the moment when they went.
+async fn standstill(client: &Client) -> Option<Timestamp> {
+    #[expect(clippy::disallowed_methods, reason = "compared once, when the connection is made")]
+    let now = Timestamp::now();
+    let budget = Budget { requests: 2, bytes: 4 << 20, deadline: Instant::now() + ATTEMPT, call: ATTEMPT };
+    let reader = Reader::new(client.clone(), budget, false);
+    let nodes = reader.list::<Node>(None, Select { limit: CLOCK_NODES, ..Select::default() }).await;
+    let conditions = nodes.items.iter().flat_map(|node| node.status.iter().flat_map(|status| status.conditions.iter().flatten()));
+    let newest = conditions.filter_map(|condition| condition.last_heartbeat_time.as_ref().map(|time| time.0)).max()?;
+    (now.as_second() - newest.as_second() > STANDSTILL_SECONDS).then_some(newest)
 }
 
 /// Kubeconfig files, separated as in `PATH`; of what several name, the first wins.

@@ -174,7 +174,9 @@ mod tests {
 
     #[test]
     fn no_items_and_no_list_are_told_apart() {
-        assert!(page::<Value>(br#"{"kind":"PodList","items":null}"#).is_some_and(|page| page.items.is_empty() && !page.is_damaged));
+        assert!(
+            page::<Value>(br#"{"kind":"PodList","items":null}"#).is_some_and(|page| page.items.is_empty() && !page.is_damaged)
+        );
         for garbage in [&b"404 page not found"[..], b"", b"{}", br#"{"kind":"Status"}"#, b"[1,2]"] {
             assert!(page::<Value>(garbage).is_none());
         }

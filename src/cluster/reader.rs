@@ -23,10 +23,7 @@ use super::{
     items,
     wire::{self, JSON, METADATA_ONLY, PLAIN, Readable, escaped, path, resource_path},
 };
-use crate::domain::{
-    evidence::Gap,
-    fact::Run,
-};
+use crate::domain::{evidence::Gap, fact::Run};
 
 /// What one diagnosis may cost the cluster.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +170,13 @@ impl Reader {
         self.object(&what, namespace, &resource_path(group, version, plural, namespace, Some(name)), JSON).await
     }
 
-    async fn object<T: serde::de::DeserializeOwned>(&self, what: &str, namespace: Option<&str>, target: &str, accept: &str) -> Found<T> {
+    async fn object<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        namespace: Option<&str>,
+        target: &str,
+        accept: &str,
+    ) -> Found<T> {
         let read = self.fetch(target, accept, MAX_BODY_BYTES).await.and_then(|fetched| {
             serde_json::from_slice(&fetched.body).map_err(|error| {
                 ReadError::Damaged(if fetched.is_cut { "it broke off".to_owned() } else { wire::short(&error.to_string()) })
@@ -195,7 +198,9 @@ impl Reader {
         let mut limit = select.limit;
         loop {
             let mut target = format!("{}?limit={limit}", path::<K>(namespace, None));
-            for (name, value) in [("labelSelector", select.labels), ("fieldSelector", select.fields), ("continue", select.from.unwrap_or(""))] {
+            for (name, value) in
+                [("labelSelector", select.labels), ("fieldSelector", select.fields), ("continue", select.from.unwrap_or(""))]
+            {
                 if !value.is_empty() {
                     target.push_str(&format!("&{name}={}", escaped(value)));
                 }
@@ -309,7 +314,8 @@ impl Reader {
         let mut wait = RETRY_WAIT;
         let answer = timeout_at(deadline, async {
             let response = self.client.send(wire::get(target, accept)?).await.map_err(|error| unreachable_because(&error))?;
-            if let Some(seconds) = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()) {
+            if let Some(seconds) = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok())
+            {
                 wait = wait.max(Duration::from_secs(seconds));
             }
             let status = response.status();

@@ -4,11 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::domain::{
-    object::Kind,
-    parameters::Parameters,
-    target::Target,
-};
+use crate::domain::{object::Kind, parameters::Parameters, target::Target};
 
 /// The question, as far as looking needs it.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +17,8 @@ pub struct Asked {
     pub said: Vec<(Kind, String)>,
     /// Words of the text that may be names, the likeliest first.
     pub words: Vec<String>,
+    /// How many of them look like names, or stand where a name stands.
+    pub likely_words: usize,
     /// A kind that is not looked at.
     pub unknown_kind: Option<String>,
     pub complaint: Complaint,
@@ -56,13 +54,17 @@ const NAMING: [(&str, Kind); 9] = [
 ];
 
 static BEHAVIOUR: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"\berrors?\b|\bslow|\blatenc|time[sd]?[ -]?out|\brefus|\b5\d\d\b|\b4\d\d\b|\bfail|unavailable|\bhang|wrong answers?|not respond|n't respond|does not answer|exception|unreachable|cannot (?:connect|reach|log ?in)|broken|degraded|misbehav")
+    regex(
+        r"\berrors?\b|\bslow|\blatenc|time[sd]?[ -]?out|\brefus|\b5\d\d\b|\b4\d\d\b|\bfail|unavailable|\bhang|wrong answers?|not respond|n't respond|does not answer|exception|unreachable|cannot (?:connect|reach|log ?in)|broken|degraded|misbehav",
+    )
 });
 static SPEED: LazyLock<Regex> = LazyLock::new(|| regex(r"\bslow|\blatenc|throttl|time[sd]?[ -]?out|sluggish|\bp9\d\b|hang"));
 static EVICTION: LazyLock<Regex> = LazyLock::new(|| regex(r"\bevict|\bdrain|disruption|\bpdb\b"));
 /// A name right after one of these is most likely an object's.
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?:\b(?:with|pods?|deployments?|deploy|services?|svc|apps?|workloads?|statefulsets?|daemonsets?|jobs?|cronjobs?|ingress|pvc|claim|hpa|called|named|container|of|for|about|in|is|why|does|from|to|behind|namespace)\s+|[/`"'])([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)"#)
+    regex(
+        r#"(?:\b(?:with|pods?|deployments?|deploy|services?|svc|apps?|workloads?|statefulsets?|daemonsets?|jobs?|cronjobs?|ingress|pvc|claim|hpa|called|named|container|of|for|about|in|is|why|does|from|to|behind|namespace)\s+|[/`"'])([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)"#,
+    )
 });
 static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"));
 
@@ -114,19 +116,26 @@ impl Asked {
             text: text.clone(),
         };
         if asked.objects.is_empty() && asked.selector.is_none() {
-            asked.words.extend(words(&text));
+            let given = asked.words.len();
+            let (words, likely) = words(&text);
+            asked.words.extend(words);
+            asked.likely_words = given + likely;
         }
         asked
     }
 
     /// Nothing is named at all.
     pub fn is_empty(&self) -> bool {
-        self.namespace.is_none() && self.objects.is_empty() && self.selector.is_none() && self.said.is_empty() && self.words.is_empty()
+        self.namespace.is_none()
+            && self.objects.is_empty()
+            && self.selector.is_none()
+            && self.said.is_empty()
+            && self.words.is_empty()
     }
 }
 
 /// Words that may be names: first those with a joint or a digit, then those that stand where a name stands, then the rest.
-fn words(text: &str) -> Vec<String> {
+fn words(text: &str) -> (Vec<String>, usize) {
     let is_name = |word: &str| {
         word.len() >= 2
             && word.len() <= 253
@@ -147,7 +156,9 @@ fn words(text: &str) -> Vec<String> {
         }
     }
     ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().take(MOST_WORDS).map(|(_, word)| word.to_owned()).collect()
+    ranked.truncate(MOST_WORDS);
+    let likely = ranked.iter().filter(|(rank, _)| *rank < 2).count();
+    (ranked.into_iter().map(|(_, word)| word.to_owned()).collect(), likely)
 }
 
 #[cfg(test)]
@@ -156,10 +167,14 @@ mod tests {
 
     #[test]
     fn names_come_before_ordinary_words() {
-        assert_eq!(words("something is wrong with orders, please look"), ["orders"]);
-        assert_eq!(words("the api-gateway pods are slow since we deployed payments"), ["api-gateway", "payments"]);
-        assert_eq!(words("why does `checkout` return 500?")[0], "checkout");
-        assert!(words("something is wrong, please help").is_empty());
+        assert_eq!(words("something is wrong with orders, please look"), (vec!["orders".to_owned()], 1));
+        assert_eq!(
+            words("the api-gateway pods are slow since we deployed payments"),
+            (vec!["api-gateway".to_owned(), "payments".to_owned()], 1)
+        );
+        assert_eq!(words("why does `checkout` return 500?").0[0], "checkout");
+        assert!(words("something is wrong, please help").0.is_empty());
+        assert_eq!(words("java.lang.OutOfMemoryError: Java heap space").1, 0);
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub fn facts(hpa: &HorizontalPodAutoscaler) -> Vec<Fact> {
     let current = status.current_replicas.unwrap_or(0);
     let fact = |weight: Weight, text: String| {
         let fact = Fact::new(Source::Autoscaler, &object, weight, text);
-        let fact = fact.with("hpa", &name).with("max_replicas", &spec.max_replicas.to_string()).with("replicas", &current.to_string());
+        let fact =
+            fact.with("hpa", &name).with("max_replicas", &spec.max_replicas.to_string()).with("replicas", &current.to_string());
         target(hpa).map_or(fact.clone(), |target| fact.clone().with("workload", &target.short()))
     };
     let mut facts = Vec::new();

@@ -68,7 +68,12 @@ pub fn folded(events: &[Event]) -> Vec<Happening> {
 
 /// Equal for messages that differ only in generated names and numbers.
 fn shape(message: &str) -> String {
-    message.split_whitespace().map(|word| if word.bytes().any(|byte| byte.is_ascii_digit()) { "#" } else { word }).take(24).collect::<Vec<_>>().join(" ")
+    message
+        .split_whitespace()
+        .map(|word| if word.bytes().any(|byte| byte.is_ascii_digit()) { "#" } else { word })
+        .take(24)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The happenings of `object`, the newest [`MOST_PER_OBJECT`].

@@ -46,11 +46,18 @@ pub async fn facts(look: &Look<'_>, ingress: &Ingress) -> (Vec<Fact>, Vec<Servic
     for (backend, found) in names.iter().zip(found) {
         match found {
             Found::Absent => {
-                let fact = make(Weight::Trouble, format!("ingress {name} backend service {backend} not found")).with("service", backend);
-                facts.push(fact.note(format!("ingress/{name} sends to service {backend}, which does not exist in namespace {namespace}.")));
+                let fact =
+                    make(Weight::Trouble, format!("ingress {name} backend service {backend} not found")).with("service", backend);
+                facts.push(
+                    fact.note(format!(
+                        "ingress/{name} sends to service {backend}, which does not exist in namespace {namespace}."
+                    )),
+                );
             }
             Found::Seen(service) => {
-                facts.extend(backends.iter().filter(|one| one.name == *backend).filter_map(|one| wrong_port(&service, one, &name, &make)));
+                facts.extend(
+                    backends.iter().filter(|one| one.name == *backend).filter_map(|one| wrong_port(&service, one, &name, &make)),
+                );
                 services.push(service);
             }
             Found::Unknown => {}
@@ -64,29 +71,43 @@ pub async fn facts(look: &Look<'_>, ingress: &Ingress) -> (Vec<Fact>, Vec<Servic
         facts.push(fact.with("class", &class).note(format!("ingress/{name} asks for class {class}, which does not exist.")));
     }
     for secret in spec.tls.iter().flatten().filter_map(|tls| tls.secret_name.as_deref()) {
-        facts.push(make(Weight::Context, format!("ingress {name} takes its certificate from secret {secret} (never read)")).with("tls_secret", secret));
+        facts.push(
+            make(Weight::Context, format!("ingress {name} takes its certificate from secret {secret} (never read)"))
+                .with("tls_secret", secret),
+        );
     }
     (facts, services)
 }
 
-fn wrong_port(service: &Service, backend: &IngressServiceBackend, name: &str, make: &dyn Fn(Weight, String) -> Fact) -> Option<Fact> {
+fn wrong_port(
+    service: &Service,
+    backend: &IngressServiceBackend,
+    name: &str,
+    make: &dyn Fn(Weight, String) -> Fact,
+) -> Option<Fact> {
     let asked = backend.port.as_ref()?;
     let ports = service.spec.as_ref()?.ports.as_deref().unwrap_or_default();
-    let fits = ports.iter().any(|port| {
-        asked.number.is_some_and(|number| number == port.port) || asked.name.is_some() && asked.name == port.name
-    });
+    let fits = ports
+        .iter()
+        .any(|port| asked.number.is_some_and(|number| number == port.port) || asked.name.is_some() && asked.name == port.name);
     if fits {
         return None;
     }
     let wanted = asked.name.clone().or_else(|| asked.number.map(|number| number.to_string()))?;
     let offered: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
     let text = format!("ingress {name} backend service {} missing port {wanted}; it has {}", backend.name, offered.join(", "));
-    let note = format!("ingress/{name} sends to port {wanted} of service/{}, which only has {}.", backend.name, offered.join(", "));
+    let note =
+        format!("ingress/{name} sends to port {wanted} of service/{}, which only has {}.", backend.name, offered.join(", "));
     Some(make(Weight::Trouble, text).with("service", &backend.name).with("port", &wanted).note(note))
 }
 
 /// Policies that leave no way out to `port` for pods with these labels. An approximation: peers are not weighed, ports are.
-pub async fn denied_egress(look: &Look<'_>, namespace: &str, labels: &std::collections::BTreeMap<String, String>, port: Option<&str>) -> Vec<Fact> {
+pub async fn denied_egress(
+    look: &Look<'_>,
+    namespace: &str,
+    labels: &std::collections::BTreeMap<String, String>,
+    port: Option<&str>,
+) -> Vec<Fact> {
     let policies = look.reader.list::<NetworkPolicy>(Some(namespace), Select { limit: 100, ..Select::default() }).await.items;
     let mine = policies.iter().filter(|policy| {
         let Some(spec) = &policy.spec else { return false };
@@ -100,7 +121,8 @@ pub async fn denied_egress(look: &Look<'_>, namespace: &str, labels: &std::colle
         policy.spec.iter().flat_map(|spec| spec.egress.iter().flatten()).any(|rule| {
             let ports = rule.ports.as_deref().unwrap_or_default();
             ports.is_empty()
-                || port.is_none_or(|port| ports.iter().any(|one| one.port.as_ref().is_none_or(|number| probe::port(number) == port)))
+                || port
+                    .is_none_or(|port| ports.iter().any(|one| one.port.as_ref().is_none_or(|number| probe::port(number) == port)))
         })
     };
     if mine.is_empty() || mine.iter().any(allows) {
@@ -148,7 +170,10 @@ pub async fn named_service(look: &Look<'_>, namespace: &str, host: &str) -> Name
 pub enum Named {
     Service(Box<Service>),
     /// It can only mean a service, and there is none of that name.
-    Absent { name: String, namespace: String },
+    Absent {
+        name: String,
+        namespace: String,
+    },
     /// Outside of the cluster, or not to be told.
     Elsewhere,
 }

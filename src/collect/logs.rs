@@ -29,32 +29,33 @@ struct Wanted<'a> {
 /// Logs of the containers that ended badly, are killed, or run without becoming ready.
 pub async fn of_unwell(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
     let members = pod::containers(pod);
-    let wanted = members.iter().filter(|member| !member.is_well(pod) || member.ended_badly()).take(MOST_CONTAINERS).flat_map(|member| {
-        let mut runs = Vec::new();
-        let is_running = member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()));
-        let words = |run: Run, is_last_words: bool| Wanted {
-            container: &member.spec.name,
-            run,
-            lines: LAST_LINES,
-            bytes: LAST_BYTES,
-            is_last_words,
-        };
-        if member.restarts() > 0 {
-            runs.push(words(Run::Previous, true));
-        } else if member.end().is_some() {
-            runs.push(words(Run::Current, true));
-        }
-        if is_running {
-            runs.push(words(Run::Current, false));
-        }
-        runs
-    });
+    let wanted =
+        members.iter().filter(|member| !member.is_well(pod) || member.ended_badly()).take(MOST_CONTAINERS).flat_map(|member| {
+            let mut runs = Vec::new();
+            let is_running =
+                member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()));
+            let words = |run: Run, is_last_words: bool| Wanted {
+                container: &member.spec.name,
+                run,
+                lines: LAST_LINES,
+                bytes: LAST_BYTES,
+                is_last_words,
+            };
+            if member.restarts() > 0 {
+                runs.push(words(Run::Previous, true));
+            } else if member.end().is_some() {
+                runs.push(words(Run::Current, true));
+            }
+            if is_running {
+                runs.push(words(Run::Current, false));
+            }
+            runs
+        });
     let tails = join_all(wanted.map(|wanted| read(reader, pod, wanted))).await;
     let mut found: Vec<LogTail> = tails.into_iter().flatten().collect();
     // Between two runs the last log is served as the current one, too.
-    let missing = members.iter().filter(|member| {
-        member.restarts() > 0 && !found.iter().any(|tail| tail.container == member.spec.name)
-    });
+    let missing =
+        members.iter().filter(|member| member.restarts() > 0 && !found.iter().any(|tail| tail.container == member.spec.name));
     let more = join_all(missing.take(MOST_CONTAINERS).map(|member| {
         let wanted =
             Wanted { container: &member.spec.name, run: Run::Current, lines: LAST_LINES, bytes: LAST_BYTES, is_last_words: true };
@@ -67,11 +68,17 @@ pub async fn of_unwell(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
 /// Logs of containers that run and look well, for a complaint that no status explains.
 pub async fn of_running(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
     let members = pod::containers(pod);
-    let wanted = members.iter().filter(|member| member.role == Role::Main && is_running(member)).take(MOST_CONTAINERS).map(|member| {
-        let wanted =
-            Wanted { container: &member.spec.name, run: Run::Current, lines: RUNNING_LINES, bytes: RUNNING_BYTES, is_last_words: false };
-        read(reader, pod, wanted)
-    });
+    let wanted =
+        members.iter().filter(|member| member.role == Role::Main && is_running(member)).take(MOST_CONTAINERS).map(|member| {
+            let wanted = Wanted {
+                container: &member.spec.name,
+                run: Run::Current,
+                lines: RUNNING_LINES,
+                bytes: RUNNING_BYTES,
+                is_last_words: false,
+            };
+            read(reader, pod, wanted)
+        });
     join_all(wanted).await.into_iter().flatten().collect()
 }
 

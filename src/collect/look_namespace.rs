@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tokio::join;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment, StatefulSet},
     autoscaling::v2::HorizontalPodAutoscaler,
     batch::v1::Job,
     core::v1::{PersistentVolumeClaim, Pod, Service},
 };
+use tokio::join;
 
 use super::{Look, autoscaler, look_other, network, pod, workload};
 use crate::{
@@ -44,6 +44,7 @@ pub async fn look_at(look: &Look<'_>, namespace: &str) -> Vec<Scope> {
         look.reader.list::<Service>(Some(namespace), page()),
         look.reader.list::<PersistentVolumeClaim>(Some(namespace), page()),
     );
+    let is_seen = !pods.items.is_empty() || pods.is_complete;
     let mut all_pods = pods.items;
     for pod in failing.items {
         if !all_pods.iter().any(|known| known.metadata.name == pod.metadata.name) {
@@ -53,7 +54,7 @@ pub async fn look_at(look: &Look<'_>, namespace: &str) -> Vec<Scope> {
     let workloads: Vec<workload::Workload> = deployments
         .items
         .iter()
-        .map(workload::deployment)
+        .map(|deployment| workload::deployment(deployment, look.now))
         .chain(sets.items.iter().map(workload::stateful_set))
         .chain(daemons.items.iter().map(workload::daemon_set))
         .chain(jobs.items.iter().filter(|job| job.metadata.owner_references.is_none()).map(|job| workload::job(job, look.now)))
@@ -74,27 +75,30 @@ pub async fn look_at(look: &Look<'_>, namespace: &str) -> Vec<Scope> {
     }
     for scaler in &scalers.items {
         if autoscaler::facts(scaler).iter().any(Fact::is_trouble) {
-            let object = autoscaler::target(scaler).unwrap_or_else(|| workload::reference(Kind::HorizontalPodAutoscaler, &scaler.metadata));
+            let object = autoscaler::target(scaler)
+                .unwrap_or_else(|| workload::reference(Kind::HorizontalPodAutoscaler, &scaler.metadata));
             *unwell.entry(object).or_default() += 1;
         }
     }
-    for claim in claims.items.iter().filter(|claim| claim.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Lost"))) {
+    for claim in
+        claims.items.iter().filter(|claim| claim.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Lost")))
+    {
         *unwell.entry(workload::reference(Kind::PersistentVolumeClaim, &claim.metadata)).or_default() += 1;
     }
     // A selector that takes no pod shows nowhere else.
     for service in services.items.iter().filter(|service| takes_nothing(service, &all_pods, pods.next.is_none())) {
         *unwell.entry(network::reference(service)).or_default() += 1;
     }
-    scopes(look, namespace, own, unwell).await
+    scopes(look, namespace, own, unwell, is_seen).await
 }
 
-async fn scopes(look: &Look<'_>, namespace: &str, own: Vec<Fact>, unwell: BTreeMap<ObjectRef, u32>) -> Vec<Scope> {
+async fn scopes(look: &Look<'_>, namespace: &str, own: Vec<Fact>, unwell: BTreeMap<ObjectRef, u32>, is_seen: bool) -> Vec<Scope> {
     let mut ranked: Vec<(ObjectRef, u32)> = unwell.into_iter().collect();
     ranked.sort_by_key(|(_, score)| std::cmp::Reverse(*score));
     let mut scopes = Vec::new();
     let mut whole = Scope::new(ObjectRef::new(Kind::Namespace, None, namespace));
     whole.parameters.offer("namespace", namespace);
-    whole.is_seen = true;
+    whole.is_seen = is_seen;
     whole.facts = own;
     if whole.has_trouble() {
         scopes.push(whole.clone());

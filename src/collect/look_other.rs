@@ -1,12 +1,12 @@
 //! Things that are no workload: services, ingresses, claims, autoscalers, nodes, pods that are gone.
 
 use jiff::Timestamp;
-use tokio::join;
 use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{Event, Namespace, Node, Pod, Service},
     networking::v1::Ingress,
 };
+use tokio::join;
 
 use super::{
     Look, autoscaler, events, ingress, look_pod, look_workload, network, node, pod, pod_events, storage, time, workload,
@@ -49,13 +49,18 @@ async fn scaled_to_zero(look: &Look<'_>, scope: &mut Scope, service: &Service) {
     let page = || Select { limit: 50, ..Select::default() };
     let (deployments, sets) =
         join!(look.reader.list::<Deployment>(namespace, page()), look.reader.list::<StatefulSet>(namespace, page()));
-    let all = deployments.items.iter().map(workload::deployment).chain(sets.items.iter().map(workload::stateful_set));
+    let all = deployments
+        .items
+        .iter()
+        .map(|deployment| workload::deployment(deployment, look.now))
+        .chain(sets.items.iter().map(workload::stateful_set));
     let services = [service.clone()];
     for found in all.filter(|found| !network::taking(&services, &found.labels).is_empty()) {
         if found.desired == 0 {
             let short = found.object.short();
             let text = format!("service {} endpoints=0: {short} behind it is scaled to zero", object.name);
-            let fact = Fact::new(Source::Network, &object, Weight::Trouble, text).with("service", &object.name).with("workload", &short);
+            let fact =
+                Fact::new(Source::Network, &object, Weight::Trouble, text).with("service", &object.name).with("workload", &short);
             scope.facts.push(fact.note(format!("{short}, which service/{} selects, is scaled to zero.", object.name)));
         } else {
             look_workload::look_at(look, scope, found).await;
@@ -125,7 +130,9 @@ pub async fn ingress(look: &Look<'_>, scope: &mut Scope, ingress: &Ingress) {
         if is_empty {
             let name = &network::reference(one).name;
             let text = format!("ingress {} backend service {name} endpoints=0", object.name);
-            scope.facts.push(Fact::new(Source::Network, &object, Weight::Trouble, text).with("ingress", &object.name).with("service", name));
+            scope.facts.push(
+                Fact::new(Source::Network, &object, Weight::Trouble, text).with("ingress", &object.name).with("service", name),
+            );
         }
     }
 }
@@ -200,13 +207,24 @@ pub fn namespace_facts(namespace: &Namespace, now: Timestamp) -> Vec<Fact> {
     let since = time::ago(deleted, now);
     let finalizers = namespace.spec.as_ref().and_then(|spec| spec.finalizers.clone()).unwrap_or_default().join(",");
     let mut facts = vec![
-        Fact::new(Source::Cluster, &object, Weight::Trouble, format!("namespace {name} terminating for {since} finalizers=[{finalizers}]"))
-            .at(Some(deleted))
-            .with("namespace", name),
+        Fact::new(
+            Source::Cluster,
+            &object,
+            Weight::Trouble,
+            format!("namespace {name} terminating for {since} finalizers=[{finalizers}]"),
+        )
+        .at(Some(deleted))
+        .with("namespace", name),
     ];
-    for condition in namespace.status.iter().flat_map(|status| status.conditions.iter().flatten()).filter(|one| one.status == "True") {
+    for condition in
+        namespace.status.iter().flat_map(|status| status.conditions.iter().flatten()).filter(|one| one.status == "True")
+    {
         let message = condition.message.as_deref().unwrap_or_default();
-        let text = format!("namespace {name} condition {}=True {}: {message}", condition.type_, condition.reason.as_deref().unwrap_or_default());
+        let text = format!(
+            "namespace {name} condition {}=True {}: {message}",
+            condition.type_,
+            condition.reason.as_deref().unwrap_or_default()
+        );
         facts.push(Fact::new(Source::Cluster, &object, Weight::Trouble, text).note(message.to_owned()));
     }
     facts

@@ -1,7 +1,7 @@
 //! One pod, in depth: status, events, logs, node, claims, references, usage.
 
-use tokio::join;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
+use tokio::join;
 
 use super::{
     Look,
@@ -37,7 +37,9 @@ pub async fn look_at(look: &Look<'_>, scope: &mut Scope, pod: &Pod) {
     let is_well = pod::is_ready(pod);
     let (happened, logs, node, claims) = join!(
         happenings(look, &object),
-        async { if is_well && pod::unwellness(pod, look.now) == 0 { Vec::new() } else { logs::of_unwell(look.reader, pod).await } },
+        async {
+            if is_well && pod::unwellness(pod, look.now) == 0 { Vec::new() } else { logs::of_unwell(look.reader, pod).await }
+        },
         node_facts(look, pod),
         async { if is_well { Vec::new() } else { storage::of_pod(look.reader, pod, look.now).await } },
     );
@@ -48,7 +50,8 @@ pub async fn look_at(look: &Look<'_>, scope: &mut Scope, pod: &Pod) {
     scope.facts.extend(claims);
     scope.logs.extend(logs);
     let is_unscheduled = pod::condition(pod, "PodScheduled").is_some_and(|scheduled| scheduled.status == "False");
-    let told: String = scope.facts.iter().filter(|fact| fact.is_trouble()).map(|fact| fact.text.as_str()).collect::<Vec<_>>().join("\n");
+    let told: String =
+        scope.facts.iter().filter(|fact| fact.is_trouble()).map(|fact| fact.text.as_str()).collect::<Vec<_>>().join("\n");
     let (missing, room, used) = join!(
         async { if is_well { Vec::new() } else { references::facts(look.reader, pod, &told).await } },
         async { if is_unscheduled { room(look, pod).await } else { None } },

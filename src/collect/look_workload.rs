@@ -36,7 +36,7 @@ const MOST_SERVICES: usize = 2;
 pub async fn read(look: &Look<'_>, object: &ObjectRef) -> Option<Workload> {
     let (namespace, name) = (object.namespace.as_deref(), object.name.as_str());
     Some(match object.kind {
-        Kind::Deployment => workload::deployment(&look.reader.get::<Deployment>(namespace, name).await.seen()?),
+        Kind::Deployment => workload::deployment(&look.reader.get::<Deployment>(namespace, name).await.seen()?, look.now),
         Kind::StatefulSet => workload::stateful_set(&look.reader.get::<StatefulSet>(namespace, name).await.seen()?),
         Kind::DaemonSet => workload::daemon_set(&look.reader.get::<DaemonSet>(namespace, name).await.seen()?),
         Kind::ReplicaSet => workload::replica_set(&look.reader.get::<ReplicaSet>(namespace, name).await.seen()?),
@@ -64,7 +64,8 @@ pub async fn look_at(look: &Look<'_>, scope: &mut Scope, workload: Workload) {
         network::services(look, &namespace),
         look.reader.list::<HorizontalPodAutoscaler>(Some(&namespace), Select { limit: 100, ..Select::default() }),
     );
-    scope.is_seen = true;
+    // Where its pods could not be looked at, its own count has to say that all are well.
+    scope.is_seen = pods.is_some() || !workload.is_short;
     scope.facts.extend(workload.facts.clone());
 
     let sets: Vec<ReplicaSet> = sets.into_iter().filter(|set| is_owned(&set.metadata, &object)).collect();
@@ -82,10 +83,18 @@ pub async fn look_at(look: &Look<'_>, scope: &mut Scope, workload: Workload) {
     }
     refusals(look, scope, &workload, &namespace).await;
 
-    let pods = owned(pods, &object, &sets);
+    let pods = owned(pods.unwrap_or_default(), &object, &sets);
     let chosen = choose(&pods, newest, look);
-    for pod in &chosen {
-        look_pod::look_at(look, scope, pod).await;
+    let looks = chosen.iter().map(|pod| async {
+        let mut one = Scope::new(pod::reference(pod));
+        look_pod::look_at(look, &mut one, pod).await;
+        one
+    });
+    for (one, pod) in join_all(looks).await.into_iter().zip(&chosen) {
+        scope.merge(one);
+        if let Some(service) = network::awaited(pod, &services) {
+            scope.parameters.offer("host", &service);
+        }
     }
     name_container(scope, &workload);
     for scaler in scalers.items.iter().filter(|scaler| autoscaler::target(scaler).as_ref() == Some(&object)) {
@@ -123,15 +132,17 @@ fn owned(pods: Vec<Pod>, object: &ObjectRef, sets: &[ReplicaSet]) -> Vec<Pod> {
 }
 
 /// The pods of a selector: the first page, and those of the rest that are not even running or that warnings name.
-async fn pods(look: &Look<'_>, namespace: &str, selector: &str) -> Vec<Pod> {
+///
+/// `None` = not one could be looked at.
+async fn pods(look: &Look<'_>, namespace: &str, selector: &str) -> Option<Vec<Pod>> {
     if selector.is_empty() {
-        return Vec::new();
+        return Some(Vec::new());
     }
     let select = Select { labels: selector, limit: LISTED_PODS, ..Select::default() };
     let first = look.reader.list::<Pod>(Some(namespace), select.clone()).await;
     let mut pods = first.items;
     if first.next.is_none() {
-        return pods;
+        return (first.is_complete || !pods.is_empty()).then_some(pods);
     }
     let not_running = Select { fields: "status.phase!=Running,status.phase!=Succeeded", limit: 20, ..select };
     let (rest, named) = join!(look.reader.list::<Pod>(Some(namespace), not_running), named_by_warnings(look, namespace, &pods));
@@ -140,7 +151,7 @@ async fn pods(look: &Look<'_>, namespace: &str, selector: &str) -> Vec<Pod> {
             pods.push(pod);
         }
     }
-    pods
+    Some(pods)
 }
 
 /// Pods beyond the first page that warnings speak of, most warned of first.
@@ -150,7 +161,11 @@ async fn named_by_warnings(look: &Look<'_>, namespace: &str, known: &[Pod]) -> V
     prefixes.dedup();
     let happened = warnings(look, namespace).await;
     let mut names: Vec<(&str, i64)> = Vec::new();
-    for one in happened.all.iter().filter(|one| one.object.kind == Kind::Pod && prefixes.iter().any(|prefix| one.object.name.starts_with(prefix))) {
+    for one in happened
+        .all
+        .iter()
+        .filter(|one| one.object.kind == Kind::Pod && prefixes.iter().any(|prefix| one.object.name.starts_with(prefix)))
+    {
         match names.iter_mut().find(|(name, _)| *name == one.object.name) {
             Some((_, count)) => *count += one.count,
             None => names.push((&one.object.name, one.count)),
@@ -186,7 +201,8 @@ async fn of_maker(look: &Look<'_>, happened: &Warnings, maker: &ObjectRef, is_sh
 
 /// What refuses to let pods be made: quotas, limit ranges, a service account that is not there.
 async fn refusals(look: &Look<'_>, scope: &mut Scope, workload: &Workload, namespace: &str) {
-    let told: String = scope.facts.iter().filter(|fact| fact.is_trouble()).map(|fact| fact.text.as_str()).collect::<Vec<_>>().join("\n");
+    let told: String =
+        scope.facts.iter().filter(|fact| fact.is_trouble()).map(|fact| fact.text.as_str()).collect::<Vec<_>>().join("\n");
     let mentions = |words: &[&str]| words.iter().any(|word| told.contains(word));
     let one_page = || Select { limit: 20, ..Select::default() };
     if mentions(&["quota", "must specify limits", "must specify requests"]) {
@@ -206,14 +222,25 @@ async fn refusals(look: &Look<'_>, scope: &mut Scope, workload: &Workload, names
 /// The pods worth a closer look: the most unwell, of the newest revision first.
 fn choose<'a>(pods: &'a [Pod], newest: Option<&ReplicaSet>, look: &Look<'_>) -> Vec<&'a Pod> {
     let newest_name = newest.and_then(|set| set.metadata.name.as_deref());
-    let is_newest = |pod: &Pod| workload::controller(pod.metadata.owner_references.as_ref()).is_some_and(|(_, name)| Some(name) == newest_name);
+    let is_newest = |pod: &Pod| {
+        workload::controller(pod.metadata.owner_references.as_ref()).is_some_and(|(_, name)| Some(name) == newest_name)
+    };
     let mut ranked: Vec<(u32, bool, &Pod)> =
         pods.iter().map(|pod| (pod::unwellness(pod, look.now), is_newest(pod), pod)).collect();
     ranked.sort_by_key(|(unwell, is_newest, pod)| {
-        (std::cmp::Reverse(*unwell), std::cmp::Reverse(*is_newest), std::cmp::Reverse(pod.metadata.creation_timestamp.as_ref().map(|time| time.0)))
+        (
+            std::cmp::Reverse(*unwell),
+            std::cmp::Reverse(*is_newest),
+            std::cmp::Reverse(pod.metadata.creation_timestamp.as_ref().map(|time| time.0)),
+        )
     });
     let has_unwell = ranked.first().is_some_and(|(unwell, ..)| *unwell > 0);
-    ranked.into_iter().filter(|(unwell, ..)| !has_unwell || *unwell > 0).take(if has_unwell { DEEP_PODS } else { 1 }).map(|(.., pod)| pod).collect()
+    ranked
+        .into_iter()
+        .filter(|(unwell, ..)| !has_unwell || *unwell > 0)
+        .take(if has_unwell { DEEP_PODS } else { 1 })
+        .map(|(.., pod)| pod)
+        .collect()
 }
 
 /// The names that commands need.
@@ -253,7 +280,9 @@ pub async fn look_at_cron(look: &Look<'_>, scope: &mut Scope, cron: &CronJob) {
         look.reader.list::<Job>(Some(&namespace), Select { limit: 100, ..Select::default() }),
         look_pod::happenings(look, &object),
     );
-    scope.facts.extend(happened.iter().filter(|one| one.is_warning).map(|one| events::fact(one, Weight::Message)));
+    // A run left out because the one before still runs is no warning to the controller, but one to whoever misses it.
+    let tells = |one: &&Happening| one.is_warning || one.reason == "JobAlreadyActive" && one.count > 1;
+    scope.facts.extend(happened.iter().filter(tells).map(|one| events::fact(one, Weight::Message)));
     let mut mine: Vec<Job> = jobs.items.into_iter().filter(|job| is_owned(&job.metadata, &object)).collect();
     mine.sort_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|time| time.0));
     if let Some(newest) = mine.last() {

@@ -49,10 +49,25 @@ pub fn taking<'a>(services: &'a [Service], labels: &BTreeMap<String, String>) ->
     services.iter().filter(takes).collect()
 }
 
+/// The service that an init container which does not end waits for, as far as its command names one of the namespace's.
+pub fn awaited(pod: &Pod, services: &[Service]) -> Option<String> {
+    let members = pod::containers(pod);
+    let waiting = members.iter().find(|member| member.role == pod::Role::Init && (!member.is_well(pod) || is_running(member)))?;
+    let words = waiting.spec.command.iter().flatten().chain(waiting.spec.args.iter().flatten());
+    let command = words.cloned().collect::<Vec<_>>().join(" ");
+    let is_named = |name: &&str| command.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|word| word == *name);
+    services.iter().filter_map(|service| service.metadata.name.as_deref()).find(is_named).map(str::to_owned)
+}
+
+fn is_running(member: &pod::Member<'_>) -> bool {
+    member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
+}
+
 /// Endpoints that are ready, and all.
 async fn endpoints(look: &Look<'_>, namespace: &str, name: &str) -> Option<(usize, usize)> {
     let labels = format!("kubernetes.io/service-name={name}");
-    let slices = look.reader.list::<EndpointSlice>(Some(namespace), Select { labels: &labels, limit: 50, ..Select::default() }).await;
+    let slices =
+        look.reader.list::<EndpointSlice>(Some(namespace), Select { labels: &labels, limit: 50, ..Select::default() }).await;
     if slices.items.is_empty() && !slices.is_complete {
         return None;
     }
@@ -75,7 +90,10 @@ pub async fn behind(look: &Look<'_>, service: &Service, known: &[Pod]) -> Behind
     let spec = service.spec.clone().unwrap_or_default();
     let make = |weight: Weight, text: String| Fact::new(Source::Network, &object, weight, text).with("service", &name);
     if let Some(external) = spec.external_name.filter(|_| spec.type_.as_deref() == Some("ExternalName")) {
-        return Behind { facts: vec![make(Weight::Context, format!("service {name} stands for {external}, outside the cluster"))], pods: Vec::new() };
+        return Behind {
+            facts: vec![make(Weight::Context, format!("service {name} stands for {external}, outside the cluster"))],
+            pods: Vec::new(),
+        };
     }
     let selector = selector(service);
     let query = workload::of_labels(&selector);
@@ -90,23 +108,39 @@ pub async fn behind(look: &Look<'_>, service: &Service, known: &[Pod]) -> Behind
     let mut facts = Vec::new();
     match counted {
         Some((0, 0)) if selector.is_empty() => {
-            facts.push(make(Weight::Trouble, format!("service {name} endpoints=0: it has no selector, and no endpoints were made for it")));
+            facts.push(make(
+                Weight::Trouble,
+                format!("service {name} endpoints=0: it has no selector, and no endpoints were made for it"),
+            ));
         }
         Some((0, _)) if pods.is_empty() && !selector.is_empty() => facts.push(no_pods(look, &object, &selector, make).await),
         Some((0, all)) => {
             let all = all.max(pods.len());
             let fact = make(Weight::Trouble, format!("service {name} endpoints=0/{all} ready, selector {query}"));
-            facts.push(fact.with("selector", &query).note(format!("None of the {all} pods behind service/{name} is ready.")));
+            let none = if all == 1 { "The one pod".to_owned() } else { format!("None of the {all} pods") };
+            let not = if all == 1 { "not " } else { "" };
+            facts.push(fact.with("selector", &query).note(format!("{none} behind service/{name} is {not}ready.")));
         }
-        Some((ready, all)) => facts.push(make(Weight::Context, format!("service {name} endpoints {ready} of {all} ready")).with("selector", &query)),
+        Some((ready, all)) => {
+            facts
+                .push(make(Weight::Context, format!("service {name} endpoints {ready} of {all} ready")).with("selector", &query));
+        }
         None => {}
     }
-    facts.extend(ports(&pods, spec.ports.as_deref().unwrap_or_default(), &name, &make));
+    // Where nothing is ready, no port is to blame.
+    if counted.is_some_and(|(ready, _)| ready > 0) {
+        facts.extend(ports(&pods, spec.ports.as_deref().unwrap_or_default(), &name, &make));
+    }
     Behind { facts, pods }
 }
 
 /// The fact of a selector that fits no pod, with the labels of those that it was probably meant for.
-async fn no_pods(look: &Look<'_>, service: &ObjectRef, selector: &BTreeMap<String, String>, make: impl Fn(Weight, String) -> Fact) -> Fact {
+async fn no_pods(
+    look: &Look<'_>,
+    service: &ObjectRef,
+    selector: &BTreeMap<String, String>,
+    make: impl Fn(Weight, String) -> Fact,
+) -> Fact {
     let query = workload::of_labels(selector);
     let namespace = service.namespace.as_deref();
     let nearby = look.reader.list::<Pod>(namespace, Select { limit: MOST_PODS, ..Select::default() }).await.items;
@@ -132,9 +166,9 @@ async fn no_pods(look: &Look<'_>, service: &ObjectRef, selector: &BTreeMap<Strin
                 owner_name(pod)
             ))
         }
-        Some(_) | None => {
-            make(Weight::Trouble, text).with("selector", &query).note(format!("No pod carries the labels {query} that service/{} selects.", service.name))
-        }
+        Some(_) | None => make(Weight::Trouble, text)
+            .with("selector", &query)
+            .note(format!("No pod carries the labels {query} that service/{} selects.", service.name)),
     }
 }
 
@@ -192,8 +226,18 @@ fn ports(pods: &[Pod], ports: &[ServicePort], name: &str, make: &dyn Fn(Weight, 
     wrong
         .iter()
         .map(|target| {
-            let fact = make(Weight::Trouble, format!("service {name} targetPort {target} does not match any container port; the pods declare {shown}"));
-            let right = declared.first().map(|(name, number)| name.clone().unwrap_or_else(|| number.to_string())).unwrap_or_default();
+            let is_number = target.bytes().all(|byte| byte.is_ascii_digit());
+            // A name that no container gives leaves the endpoints without a port; a number is dialled all the same, and refused.
+            let text = if is_number {
+                format!("service {name} targetPort {target} does not match any container port; the pods declare {shown}")
+            } else {
+                format!(
+                    "service {name} endpoints have no port: targetPort {target} is the name of no container port; the pods declare {shown}"
+                )
+            };
+            let fact = make(Weight::Trouble, text);
+            let right =
+                declared.first().map(|(name, number)| name.clone().unwrap_or_else(|| number.to_string())).unwrap_or_default();
             fact.with("target_port", target)
                 .with("right_port", &right)
                 .note(format!("service/{name} sends to targetPort {target}, but its pods declare {shown}."))

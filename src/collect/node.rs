@@ -45,8 +45,11 @@ pub fn facts(node: &Node) -> Vec<Fact> {
         let fact = Fact::new(Source::Node, &object, Weight::Context, format!("node {name} cordoned: it takes no new pods"));
         facts.push(fact.note(format!("Node {name} is cordoned, so it takes no new pods.")));
     }
-    let taints: Vec<String> =
-        spec.iter().flat_map(|spec| spec.taints.iter().flatten()).map(|taint| format!("{}:{}", taint.key, taint.effect)).collect();
+    let taints: Vec<String> = spec
+        .iter()
+        .flat_map(|spec| spec.taints.iter().flatten())
+        .map(|taint| format!("{}:{}", taint.key, taint.effect))
+        .collect();
     if !taints.is_empty() {
         facts.push(Fact::new(Source::Node, &object, Weight::Context, format!("node {name} taints {}", taints.join(","))));
     }
@@ -56,11 +59,27 @@ pub fn facts(node: &Node) -> Vec<Fact> {
 /// Why no node takes `pod`, as far as requests, selectors, taints and cordons tell. Sentences for the explanation.
 pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     let spec = pod.spec.as_ref()?;
-    if nodes.is_empty() {
+    let message =
+        super::pod::condition(pod, "PodScheduled").and_then(|condition| condition.message.as_deref()).unwrap_or_default();
+    // A claim is what it waits for, not a node.
+    if nodes.is_empty() || message.to_ascii_lowercase().contains("persistentvolumeclaim") {
         return None;
     }
     let mut told = Vec::new();
+    let mut fitting = Vec::new();
     let of = if is_all { format!("the {} nodes", nodes.len()) } else { format!("the first {} nodes", nodes.len()) };
+    let demands = super::spec::scheduling_demands(pod);
+    let demand = |name: &str| demands.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
+    if let Some(requests) = demand("requests").filter(|_| message.contains("Insufficient")) {
+        told.push(format!("The pod requests {requests}."));
+    }
+    if let Some(selector) = demand("node_selector") {
+        told.push(format!("Its node selector asks for {selector}."));
+    }
+    for spread in spec.topology_spread_constraints.iter().flatten().filter(|spread| spread.when_unsatisfiable == "DoNotSchedule")
+    {
+        told.push(format!("It must spread over {} with a skew of at most {}.", spread.topology_key, spread.max_skew));
+    }
     for resource in ["cpu", "memory", "ephemeral-storage", "nvidia.com/gpu"] {
         let asked: Quantity = spec
             .containers
@@ -69,6 +88,9 @@ pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
             .filter_map(|quantity| Quantity::parse(&quantity.0))
             .sum();
         let most = nodes.iter().filter_map(|node| allocatable(node, resource)).max();
+        if let Some(most) = most.filter(|_| asked > Quantity::ZERO) {
+            fitting.push(format!("{resource}={}", asked.min(most).shown(resource)));
+        }
         if asked > Quantity::ZERO && most.is_none_or(|most| asked > most) {
             let most = most.map_or_else(|| "none of it".to_owned(), |most| most.shown(resource));
             told.push(format!("The pod requests {resource} {}, and the largest of {of} offers {most}.", asked.shown(resource)));
@@ -102,7 +124,10 @@ pub fn room(pod: &Pod, nodes: &[Node], is_all: bool) -> Option<Fact> {
     }
     let object = super::pod::reference(pod);
     let note = told.join(" ");
-    (!told.is_empty()).then(|| Fact::new(Source::Node, &object, Weight::Context, note.clone()).note(note))
+    (!told.is_empty()).then(|| {
+        let fact = Fact::new(Source::Node, &object, Weight::Context, note.clone()).note(note);
+        fact.with("fitting_requests", &fitting.join(","))
+    })
 }
 
 fn allocatable(node: &Node, resource: &str) -> Option<Quantity> {
@@ -110,14 +135,15 @@ fn allocatable(node: &Node, resource: &str) -> Option<Quantity> {
 }
 
 fn required_affinity(pod: &Pod) -> Vec<String> {
-    let required = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.affinity.as_ref()?.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref());
+    let required = pod.spec.as_ref().and_then(|spec| {
+        spec.affinity.as_ref()?.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()
+    });
     let terms = required.iter().flat_map(|required| &required.node_selector_terms);
     terms
         .flat_map(|term| term.match_expressions.iter().flatten())
-        .map(|one| format!("{} {} {}", one.key, one.operator, one.values.clone().unwrap_or_default().join(",")).trim_end().to_owned())
+        .map(|one| {
+            format!("{} {} {}", one.key, one.operator, one.values.clone().unwrap_or_default().join(",")).trim_end().to_owned()
+        })
         .take(4)
         .collect()
 }

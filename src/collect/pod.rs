@@ -166,22 +166,35 @@ fn whole_pod(pod: &Pod, object: &ObjectRef, now: Timestamp, facts: &mut Vec<Fact
         let message = scheduled.message.as_deref().unwrap_or_default();
         let fact = Fact::new(Source::Pod, object, Weight::Trouble, format!("pod condition PodScheduled=False {why}: {message}"))
             .at(scheduled.last_transition_time.as_ref().map(|time| time.0));
+        let fact = fact.with("reason", counted(message));
         facts.push(spec::scheduling_demands(pod).into_iter().fold(fact, |fact, (name, value)| fact.with(name, &value)));
     }
     if let Some(target) = condition(pod, "DisruptionTarget").filter(|target| target.status == "True") {
         let why = target.reason.as_deref().unwrap_or_default();
         let message = target.message.as_deref().unwrap_or_default();
         let text = format!("pod condition DisruptionTarget=True {why}: {message}");
-        facts.push(Fact::new(Source::Pod, object, Weight::Trouble, text).at(target.last_transition_time.as_ref().map(|time| time.0)));
+        facts.push(
+            Fact::new(Source::Pod, object, Weight::Trouble, text).at(target.last_transition_time.as_ref().map(|time| time.0)),
+        );
     }
     let gates = pod.spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten());
     for gate in gates {
         let is_open = condition(pod, &gate.condition_type).is_some_and(|condition| condition.status == "True");
-        if !is_open && age_seconds(pod, now) > STARTING_SECONDS && condition(pod, "ContainersReady").is_some_and(|ready| ready.status == "True") {
+        if !is_open
+            && age_seconds(pod, now) > STARTING_SECONDS
+            && condition(pod, "ContainersReady").is_some_and(|ready| ready.status == "True")
+        {
             let text = format!("pod readiness gate {} is not true", gate.condition_type);
             facts.push(Fact::new(Source::Pod, object, Weight::Trouble, text));
         }
     }
+}
+
+/// What the scheduler counted, without what it says of preemption.
+fn counted(message: &str) -> &str {
+    let end =
+        [". no new claims", " no new claims", ". preemption:", " preemption:"].iter().filter_map(|mark| message.find(mark)).min();
+    message[..end.unwrap_or(message.len())].trim_end_matches(['.', ' '])
 }
 
 fn terminating(pod: &Pod, object: &ObjectRef, deleted: Timestamp, now: Timestamp, facts: &mut Vec<Fact>) {
@@ -235,13 +248,27 @@ fn container_facts(pod: &Pod, object: &ObjectRef, member: &Member<'_>, now: Time
         }
     }
     ends(pod, member, &state, now, &mut |weight, text, time, note| add(facts, weight, text, time, note));
+    if member.ended_badly() && spec::raises_segv(member.spec) {
+        let note = "The command of the container sends itself SIGSEGV (kill -SEGV), which is what a segmentation fault does to a process.".to_owned();
+        add(facts, Weight::Trouble, format!("{label} command raises SIGSEGV"), None, Some(note));
+    }
     if let Some(running) = &state.running {
         let started = running.started_at.as_ref().map(|time| time.0);
         let seconds = started.map_or(i64::MAX, |started| time::seconds_between(started, now));
         if member.role == Role::Init && seconds > STARTING_SECONDS {
             let since = started.map(|started| ago(started, now)).unwrap_or_default();
-            add(facts, Weight::Trouble, format!("{label} still running after {since}: the other containers wait for it"), started, None);
-        } else if member.role == Role::Main && !status.ready && seconds > WARM_UP_SECONDS && pod.metadata.deletion_timestamp.is_none() {
+            add(
+                facts,
+                Weight::Trouble,
+                format!("{label} still running after {since}: the other containers wait for it"),
+                started,
+                None,
+            );
+        } else if member.role == Role::Main
+            && !status.ready
+            && seconds > WARM_UP_SECONDS
+            && pod.metadata.deletion_timestamp.is_none()
+        {
             probe::not_ready(member, &label, &mut |text, note| add(facts, Weight::Trouble, text, started, note));
         }
     }
@@ -266,7 +293,8 @@ fn ends(
             (Some(_) | None, Some(_) | None) => String::new(),
         };
         let signal = end.signal.filter(|signal| *signal > 0).map(|signal| format!(" signal={signal}")).unwrap_or_default();
-        let limit = spec::memory_limit(member.spec).filter(|_| reason == "OOMKilled").map(|limit| format!(" limit.memory={limit}"));
+        let limit =
+            spec::memory_limit(member.spec).filter(|_| reason == "OOMKilled").map(|limit| format!(" limit.memory={limit}"));
         let times = if restarts > 0 { format!(" ({restarts} restarts)") } else { String::new() };
         let message = end.message.as_deref().map(str::trim).filter(|message| !message.is_empty());
         let message = message.map(|message| format!(": {message}")).unwrap_or_default();
@@ -288,8 +316,7 @@ fn ends(
     }
     if let Some(end) = member.last_end() {
         let finished = end.finished_at.as_ref().map_or(i64::MAX, |time| time::seconds_between(time.0, now));
-        let is_lately =
-            finished < RECENT_RESTART_SECONDS || (restarts >= MANY_RESTARTS && finished < MANY_RESTARTS_SECONDS);
+        let is_lately = finished < RECENT_RESTART_SECONDS || (restarts >= MANY_RESTARTS && finished < MANY_RESTARTS_SECONDS);
         let is_trouble = !member.is_well(pod) || is_lately;
         told(end, "last terminated", if is_trouble && !is_leaving { Weight::Trouble } else { Weight::Context });
     }

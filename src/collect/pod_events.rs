@@ -55,10 +55,23 @@ fn weight(pod: &Pod, happening: &Happening, now: Timestamp) -> Option<Weight> {
             let is_unscheduled = pod::condition(pod, "PodScheduled").is_some_and(|scheduled| scheduled.status == "False");
             when(is_unscheduled, Weight::Trouble)
         }
-        "FailedMount" | "FailedAttachVolume" | "FailedMapVolume" | "FailedMountOnFilesystemMismatch" | "FailedCreatePodSandBox"
-        | "NetworkNotReady" | "FailedPrepareDynamicResources" => when(!is_well && members.iter().all(is_not_started), Weight::Message),
-        "Evicted" | "Preempted" | "Preempting" | "TaintManagerEviction" | "NodeNotReady" | "NodeShutdown" | "ExceededGracePeriod"
-        | "FailedKillPod" | "FailedSync" | "FailedValidation" => when(!is_well, Weight::Message),
+        "FailedMount"
+        | "FailedAttachVolume"
+        | "FailedMapVolume"
+        | "FailedMountOnFilesystemMismatch"
+        | "FailedCreatePodSandBox"
+        | "NetworkNotReady"
+        | "FailedPrepareDynamicResources" => when(!is_well && members.iter().all(is_not_started), Weight::Message),
+        "Evicted"
+        | "Preempted"
+        | "Preempting"
+        | "TaintManagerEviction"
+        | "NodeNotReady"
+        | "NodeShutdown"
+        | "ExceededGracePeriod"
+        | "FailedKillPod"
+        | "FailedSync"
+        | "FailedValidation" => when(!is_well, Weight::Message),
         "MissingClusterDNS" | "DNSConfigForming" | "CheckLimitsForResolvConf" | "MissingJobNode" => Some(Weight::Context),
         _ if happening.is_warning => when(!is_well, Weight::Message),
         _ => None,

@@ -68,6 +68,6 @@ pub fn not_ready(member: &Member<'_>, label: &str, add: &mut dyn FnMut(String, O
     };
     add(
         format!("{label} running but not ready: {kind} probe {}", described(probe)),
-        Some(format!("Its {} probe is {}.", kind.to_lowercase(), described(probe))),
+        Some(format!("The {} probe of container {} is {}.", kind.to_lowercase(), member.spec.name, described(probe))),
     );
 }

@@ -54,7 +54,9 @@ fn references(pod: &Pod) -> BTreeMap<(Kind, String), Wanted> {
         }
     }
     for volume in spec.volumes.iter().flatten() {
-        let keys = |items: &Option<Vec<k8s_openapi::api::core::v1::KeyToPath>>| items.iter().flatten().map(|item| item.key.clone()).collect();
+        let keys = |items: &Option<Vec<k8s_openapi::api::core::v1::KeyToPath>>| {
+            items.iter().flatten().map(|item| item.key.clone()).collect()
+        };
         if let Some(map) = &volume.config_map {
             want(Kind::ConfigMap, &map.name, keys(&map.items), map.optional);
         }
@@ -79,7 +81,11 @@ pub async fn facts(reader: &Reader, pod: &Pod, told: &str) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut looked_up = 0;
     for ((kind, name), wanted) in references(pod) {
-        if wanted.is_optional || !told.contains(&format!("\"{name}\"")) && !told.contains(&format!("/{name}")) && !told.contains(&format!(" {name}")) {
+        if wanted.is_optional
+            || !told.contains(&format!("\"{name}\""))
+                && !told.contains(&format!("/{name}"))
+                && !told.contains(&format!(" {name}"))
+        {
             continue;
         }
         let object = ObjectRef::new(kind, Some(namespace), &name);
@@ -107,7 +113,9 @@ pub async fn facts(reader: &Reader, pod: &Pod, told: &str) -> Vec<Fact> {
         }
         let needs = if wanted.keys.is_empty() { String::new() } else { format!(", and its keys {}", wanted.keys.join(", ")) };
         facts.push(match is_absent {
-            Some(true) => fact.note(format!("There is no {} {name} in namespace {namespace}; the pod needs it{needs}.", kind.as_str())),
+            Some(true) => {
+                fact.note(format!("There is no {} {name} in namespace {namespace}; the pod needs it{needs}.", kind.as_str()))
+            }
             Some(false) | None => fact.note(format!("The pod needs {} {name}{needs}.", kind.as_str())),
         });
     }

@@ -24,7 +24,10 @@ pub enum Subject {
     Object(ObjectRef),
     /// It was named, and is gone; what it belonged to, where its name tells.
     GonePod(ObjectRef, Option<ObjectRef>),
-    Selector { namespace: Option<String>, selector: String },
+    Selector {
+        namespace: Option<String>,
+        selector: String,
+    },
     /// Everything in it.
     Namespace(String),
 }
@@ -52,7 +55,8 @@ const MOST_WORDS: usize = 2;
 /// What the request means; empty = it names nothing that there is.
 pub async fn resolve(look: &Look<'_>, asked: &Asked) -> Vec<Subject> {
     if let Some(kind) = &asked.unknown_kind {
-        look.reader.note_why("target", format!("objects of kind {kind} are not looked at; its name was looked for among other kinds"));
+        look.reader
+            .note_why("target", format!("objects of kind {kind} are not looked at; its name was looked for among other kinds"));
     }
     if let Some(selector) = &asked.selector {
         return vec![Subject::Selector { namespace: asked.namespace.clone(), selector: selector.clone() }];
@@ -77,8 +81,9 @@ pub async fn resolve(look: &Look<'_>, asked: &Asked) -> Vec<Subject> {
             return found;
         }
     }
-    let words: Vec<String> = asked.words.iter().filter(|word| asked.namespace.as_ref() != Some(*word)).cloned().collect();
-    let found = by_word(look, asked.namespace.as_deref(), &words).await;
+    // Without a namespace every one is asked, which only a word that looks like a name is worth.
+    let words = if asked.namespace.is_some() { &asked.words[..] } else { &asked.words[..asked.likely_words] };
+    let found = by_word(look, asked.namespace.as_deref(), words).await;
     if !found.is_empty() {
         return found;
     }
@@ -173,7 +178,8 @@ async fn by_word(look: &Look<'_>, namespace: Option<&str>, words: &[String]) -> 
 async fn gone_quietly(look: &Look<'_>, namespace: &str, word: &str) -> Vec<Subject> {
     let Some((rest, _)) = word.rsplit_once('-') else { return Vec::new() };
     let base = rest.rsplit_once('-').map_or(rest, |(base, _)| base);
-    let guesses = [ObjectRef::new(Kind::Deployment, Some(namespace), base), ObjectRef::new(Kind::StatefulSet, Some(namespace), rest)];
+    let guesses =
+        [ObjectRef::new(Kind::Deployment, Some(namespace), base), ObjectRef::new(Kind::StatefulSet, Some(namespace), rest)];
     for guess in guesses {
         if matches!(exists(look, &guess).await, Found::Seen(())) {
             return vec![Subject::GonePod(ObjectRef::new(Kind::Pod, Some(namespace), word), Some(guess))];
@@ -189,7 +195,11 @@ fn unambiguous(look: &Look<'_>, name: &str, mut found: Vec<ObjectRef>) -> Vec<Su
     namespaces.dedup();
     if namespaces.len() > 1 {
         let shown: Vec<String> = found.iter().take(8).map(ToString::to_string).collect();
-        let more = if found.len() > MOST_CANDIDATES { "; the first of them were looked at, name the namespace to choose" } else { "; name the namespace to choose" };
+        let more = if found.len() > MOST_CANDIDATES {
+            "; the first of them were looked at, name the namespace to choose"
+        } else {
+            "; name the namespace to choose"
+        };
         look.reader.note_why("target", format!("{name} is ambiguous: {}{more}", shown.join(", ")));
         found.truncate(MOST_CANDIDATES);
     }
@@ -223,7 +233,9 @@ async fn exists(look: &Look<'_>, object: &ObjectRef) -> Found<()> {
 
 /// Objects of a kind and name in all namespaces.
 async fn anywhere(look: &Look<'_>, kind: Kind, name: &str) -> Vec<ObjectRef> {
-    async fn list<K: wire::Readable + Resource + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>>(
+    async fn list<
+        K: wire::Readable + Resource + k8s_openapi::Metadata<Ty = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta>,
+    >(
         look: &Look<'_>,
         name: &str,
     ) -> Vec<String> {

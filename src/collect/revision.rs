@@ -61,8 +61,17 @@ pub fn fact(deployment: &ObjectRef, sets: &[ReplicaSet], now: Timestamp) -> Opti
         fact = fact.with("changed_recently", "true");
     }
     let still = previous.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
-    let serving = if still > 0 { format!(" {still} ready pods of revision {} still serve.", number(previous)) } else { String::new() };
-    Some(fact.note(format!("Revision {revision} was rolled out{} and changed {what}.{serving}", since.replace(" since", "") + " ago")))
+    let serving = if still > 0 {
+        format!(" Ready pods of revision {} that still serve: {still}.", number(previous))
+    } else {
+        String::new()
+    };
+    Some(
+        fact.note(format!(
+            "Revision {revision} was rolled out{} and changed {what}.{serving}",
+            since.replace(" since", "") + " ago"
+        )),
+    )
 }
 
 fn pod_spec(set: &ReplicaSet) -> Option<&PodSpec> {
@@ -73,7 +82,8 @@ fn pod_spec(set: &ReplicaSet) -> Option<&PodSpec> {
 fn differences(before: &ReplicaSet, after: &ReplicaSet) -> Vec<String> {
     let (Some(before), Some(after)) = (pod_spec(before), pod_spec(after)) else { return Vec::new() };
     let mut changes = Vec::new();
-    let all = |spec: &PodSpec| -> Vec<Container> { spec.init_containers.iter().flatten().chain(&spec.containers).cloned().collect() };
+    let all =
+        |spec: &PodSpec| -> Vec<Container> { spec.init_containers.iter().flatten().chain(&spec.containers).cloned().collect() };
     let (old, new) = (all(before), all(after));
     for container in &new {
         match old.iter().find(|other| other.name == container.name) {
@@ -108,11 +118,16 @@ fn container_differences(before: &Container, after: &Container, changes: &mut Ve
         for resource in ["memory", "cpu"] {
             let (old, new) = (quantity(before, side, resource), quantity(after, side, resource));
             if old != new {
-                changes.push(format!("the {resource} {title} of {name} from {} to {}", old.unwrap_or("none"), new.unwrap_or("none")));
+                changes.push(format!(
+                    "the {resource} {title} of {name} from {} to {}",
+                    old.unwrap_or("none"),
+                    new.unwrap_or("none")
+                ));
             }
         }
     }
-    let names = |container: &Container| -> Vec<String> { container.env.iter().flatten().map(|variable| variable.name.clone()).collect() };
+    let names =
+        |container: &Container| -> Vec<String> { container.env.iter().flatten().map(|variable| variable.name.clone()).collect() };
     let (old, new) = (names(before), names(after));
     for added in new.iter().filter(|variable| !old.contains(variable)) {
         changes.push(format!("variable {added} of {name} was added"));

@@ -46,6 +46,15 @@ pub fn container_parameters(member: &Member<'_>) -> Vec<(&'static str, String)> 
     all
 }
 
+/// The command kills its own shell with the signal of a segmentation fault, as tests of crash handling do.
+pub fn raises_segv(container: &Container) -> bool {
+    let words = container.command.iter().flatten().chain(container.args.iter().flatten());
+    words.flat_map(|word| word.split(';')).any(|part| {
+        let mut words = part.split_whitespace();
+        words.next() == Some("kill") && words.next().is_some_and(|signal| matches!(signal, "-SEGV" | "-SIGSEGV" | "-11"))
+    })
+}
+
 /// What the pod demands of a node: requests, selector, tolerations, as parameters.
 pub fn scheduling_demands(pod: &Pod) -> Vec<(&'static str, String)> {
     let Some(spec) = &pod.spec else { return Vec::new() };

@@ -64,7 +64,8 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
     let spec = claim.spec.clone().unwrap_or_default();
     let status = claim.status.clone().unwrap_or_default();
     let phase = status.phase.as_deref().unwrap_or("Pending");
-    let size = spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage").map(|size| size.0.clone()));
+    let size =
+        spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage").map(|size| size.0.clone()));
     let class_name = spec.storage_class_name.clone().filter(|class| !class.is_empty());
     let mut all = Vec::new();
     let make = |weight: Weight, text: String| {
@@ -77,13 +78,19 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
     if let Some(deleted) = claim.metadata.deletion_timestamp.as_ref() {
         let finalizers = claim.metadata.finalizers.clone().unwrap_or_default().join(",");
         let since = ago(deleted.0, now);
-        let fact = make(Weight::Trouble, format!("pvc {name} terminating for {since} finalizers=[{finalizers}]")).at(Some(deleted.0));
+        let fact =
+            make(Weight::Trouble, format!("pvc {name} terminating for {since} finalizers=[{finalizers}]")).at(Some(deleted.0));
         let first = claim.metadata.finalizers.iter().flatten().next().cloned().unwrap_or_default();
-        all.push(fact.with("finalizer", &first));
+        let fact = fact.with("finalizer", &first);
+        let users = users(reader, claim).await;
+        all.push(if users.is_empty() { fact } else { fact.note(format!("The claim {name} is still mounted by {users}.")) });
     }
     match phase {
         "Bound" => all.extend(bound(reader, &spec, make(Weight::Context, format!("pvc {name} bound"))).await),
-        "Lost" => all.push(make(Weight::Trouble, format!("pvc {name} phase Lost: its volume {} is gone", spec.volume_name.as_deref().unwrap_or("?")))),
+        "Lost" => all.push(make(
+            Weight::Trouble,
+            format!("pvc {name} phase Lost: its volume {} is gone", spec.volume_name.as_deref().unwrap_or("?")),
+        )),
         _ => {
             let created = claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
             let since = created.map(|created| format!(" for {}", ago(created, now))).unwrap_or_default();
@@ -95,6 +102,15 @@ async fn facts(reader: &Reader, claim: &PersistentVolumeClaim, now: Timestamp, i
         }
     }
     all
+}
+
+/// The pods that still mount a claim.
+async fn users(reader: &Reader, claim: &PersistentVolumeClaim) -> String {
+    let namespace = claim.metadata.namespace.as_deref();
+    let pods = reader.list::<Pod>(namespace, Select { limit: 60, ..Select::default() }).await;
+    let mounts = |pod: &&Pod| claims(pod).iter().any(|name| Some(name) == claim.metadata.name.as_ref());
+    let users: Vec<String> = pods.items.iter().filter(mounts).map(|pod| super::pod::reference(pod).short()).take(3).collect();
+    users.join(", ")
 }
 
 /// Why a claim is pending, as far as its class tells: the words, a sentence, and whether it is wrong.

@@ -43,7 +43,9 @@ struct Usage {
 pub async fn facts(reader: &Reader, pod: &Pod, is_about_speed: bool) -> Vec<Fact> {
     let object = pod::reference(pod);
     let found = reader.get_untyped(("metrics.k8s.io", "v1beta1", "pods"), object.namespace.as_deref(), &object.name).await;
-    let Some(metrics) = found.seen().and_then(|value| serde_json::from_value::<PodMetrics>(value).ok()) else { return Vec::new() };
+    let Some(metrics) = found.seen().and_then(|value| serde_json::from_value::<PodMetrics>(value).ok()) else {
+        return Vec::new();
+    };
     let mut facts = Vec::new();
     for member in pod::containers(pod) {
         let Some(used) = metrics.containers.iter().find(|one| one.name == member.spec.name) else { continue };

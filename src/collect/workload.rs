@@ -12,7 +12,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference},
 };
 
-use super::time::ago;
+use super::time::{ago, seconds_between};
 use crate::domain::{
     evidence::Source,
     fact::{Fact, Weight},
@@ -78,7 +78,14 @@ impl Told<'_> {
     }
 
     /// A condition, as `deployment api condition Progressing=False ProgressDeadlineExceeded: ...`.
-    fn condition(&mut self, weight: Weight, (kind, status): (&str, &str), reason: Option<&String>, message: Option<&String>, time: Option<Timestamp>) {
+    fn condition(
+        &mut self,
+        weight: Weight,
+        (kind, status): (&str, &str),
+        reason: Option<&String>,
+        message: Option<&String>,
+        time: Option<Timestamp>,
+    ) {
         let text = format!(
             "{} {} condition {kind}={status} {}: {}",
             self.object.kind.as_str(),
@@ -90,7 +97,10 @@ impl Told<'_> {
     }
 }
 
-pub fn deployment(deployment: &Deployment) -> Workload {
+/// A deployment that became unavailable a moment ago may just be starting.
+const STARTING_SECONDS: i64 = 120;
+
+pub fn deployment(deployment: &Deployment, now: Timestamp) -> Workload {
     let object = reference(Kind::Deployment, &deployment.metadata);
     let spec = deployment.spec.clone().unwrap_or_default();
     let status = deployment.status.clone().unwrap_or_default();
@@ -106,12 +116,25 @@ pub fn deployment(deployment: &Deployment) -> Workload {
         };
         if is_bad {
             let time = condition.last_transition_time.as_ref().map(|time| time.0);
-            let weight = if condition.type_ == "ReplicaFailure" { Weight::Message } else { Weight::Trouble };
-            told.condition(weight, (&condition.type_, &condition.status), condition.reason.as_ref(), condition.message.as_ref(), time);
+            let is_starting =
+                condition.type_ == "Available" && time.is_some_and(|time| seconds_between(time, now) < STARTING_SECONDS);
+            let weight = match condition.type_.as_str() {
+                "ReplicaFailure" => Weight::Message,
+                _ if is_starting => Weight::Context,
+                _ => Weight::Trouble,
+            };
+            told.condition(
+                weight,
+                (&condition.type_, &condition.status),
+                condition.reason.as_ref(),
+                condition.message.as_ref(),
+                time,
+            );
         }
     }
     if spec.paused == Some(true) {
-        let is_behind = status.updated_replicas.unwrap_or(0) < desired || status.observed_generation < deployment.metadata.generation;
+        let is_behind =
+            status.updated_replicas.unwrap_or(0) < desired || status.observed_generation < deployment.metadata.generation;
         let weight = if is_behind { Weight::Trouble } else { Weight::Context };
         told.add(weight, format!("deployment {name} paused: changes to its template are not rolled out"), None).note =
             Some(format!("The rollout of deployment/{name} is paused (spec.paused)."));
@@ -137,7 +160,11 @@ fn scale(told: &mut Told<'_>, desired: i32, ready: i32, updated: Option<i32>) {
         return;
     }
     let updated = updated.filter(|updated| *updated < desired).map(|updated| format!(", {updated} of the newest revision"));
-    let fact = told.add(Weight::Context, format!("{kind} {name} {ready} of {desired} replicas ready{}", updated.unwrap_or_default()), None);
+    let fact = told.add(
+        Weight::Context,
+        format!("{kind} {name} {ready} of {desired} replicas ready{}", updated.unwrap_or_default()),
+        None,
+    );
     fact.parameters.offer("replicas", &desired.to_string());
     fact.parameters.offer("ready_replicas", &ready.to_string());
 }
@@ -150,7 +177,11 @@ pub fn stateful_set(set: &StatefulSet) -> Workload {
     let ready = status.ready_replicas.unwrap_or(0);
     let mut told = Told { object: &object, facts: Vec::new() };
     if ready < desired {
-        told.add(Weight::Trouble, format!("statefulset {} rollout incomplete: {ready} of {desired} replicas ready", object.name), None);
+        told.add(
+            Weight::Trouble,
+            format!("statefulset {} rollout incomplete: {ready} of {desired} replicas ready", object.name),
+            None,
+        );
     }
     scale(&mut told, desired, ready, None);
     let facts = told.facts;
@@ -181,7 +212,11 @@ pub fn daemon_set(set: &DaemonSet) -> Workload {
             told.add(Weight::Context, format!("daemonset {} wants 0 pods", object.name), None);
         } else {
             let wanted = of_labels(&selector);
-            let fact = told.add(Weight::Trouble, format!("daemonset {} event FailedScheduling: no node has the labels {wanted} of its node selector", object.name), None);
+            let fact = told.add(
+                Weight::Trouble,
+                format!("daemonset {} event FailedScheduling: no node has the labels {wanted} of its node selector", object.name),
+                None,
+            );
             fact.note = Some(format!("daemonset/{} runs nowhere: no node matches its node selector {wanted}.", object.name));
             fact.parameters.offer("node_selector", &wanted);
         }
@@ -207,7 +242,9 @@ pub fn replica_set(set: &ReplicaSet) -> Workload {
     let desired = spec.replicas.unwrap_or(1);
     let ready = status.ready_replicas.unwrap_or(0);
     let mut told = Told { object: &object, facts: Vec::new() };
-    for condition in status.conditions.iter().flatten().filter(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True") {
+    for condition in
+        status.conditions.iter().flatten().filter(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
+    {
         let time = condition.last_transition_time.as_ref().map(|time| time.0);
         told.condition(Weight::Message, ("ReplicaFailure", "True"), condition.reason.as_ref(), condition.message.as_ref(), time);
     }
@@ -236,6 +273,14 @@ pub fn job(job: &Job, now: Timestamp) -> Workload {
         match condition.type_.as_str() {
             "Failed" => {
                 is_over = true;
+                let deadline = spec.active_deadline_seconds.filter(|_| condition.reason.as_deref() == Some("DeadlineExceeded"));
+                if let Some(deadline) = deadline {
+                    let fact = told.add(Weight::Context, format!("job {name} activeDeadlineSeconds={deadline}"), time);
+                    fact.note = Some(format!(
+                        "job/{name} may run for {deadline} seconds in all (activeDeadlineSeconds), and did not finish in that time."
+                    ));
+                    fact.parameters.offer("deadline", &deadline.to_string());
+                }
                 told.condition(Weight::Trouble, ("Failed", "True"), condition.reason.as_ref(), condition.message.as_ref(), time);
             }
             "Complete" | "SuccessCriteriaMet" => {
@@ -251,7 +296,11 @@ pub fn job(job: &Job, now: Timestamp) -> Workload {
     let failed = status.failed.unwrap_or(0);
     if failed > 0 && !is_over {
         let since = status.start_time.as_ref().map(|start| format!(" in {}", ago(start.0, now))).unwrap_or_default();
-        told.add(Weight::Trouble, format!("job {name} {failed} failed pods{since}, backoffLimit={}", spec.backoff_limit.unwrap_or(6)), None);
+        told.add(
+            Weight::Trouble,
+            format!("job {name} {failed} failed pods{since}, backoffLimit={}", spec.backoff_limit.unwrap_or(6)),
+            None,
+        );
     }
     let facts = told.facts;
     let selector = spec.selector.as_ref().map(query).filter(|selector| !selector.is_empty());

@@ -124,6 +124,28 @@ impl Scope {
         Self { subject, facts: Vec::new(), logs: Vec::new(), parameters: Parameters::default(), is_seen: false }
     }
 
+    /// Takes in what was seen of something that belongs to it.
+    pub fn merge(&mut self, part: Scope) {
+        self.facts.extend(part.facts);
+        self.logs.extend(part.logs);
+        for (name, value) in part.parameters.iter() {
+            self.parameters.offer(name, value);
+        }
+    }
+
+    /// Each fact once, in the order in which they were seen.
+    pub fn tidy(&mut self) {
+        let mut known: Vec<(ObjectRef, String)> = Vec::new();
+        self.facts.retain(|fact| {
+            let key = (fact.object.clone(), fact.text.clone());
+            let is_new = !known.contains(&key);
+            if is_new {
+                known.push(key);
+            }
+            is_new
+        });
+    }
+
     pub fn has_trouble(&self) -> bool {
         self.facts.iter().any(Fact::is_trouble)
     }

@@ -80,10 +80,7 @@ impl Kind {
 
     /// True for objects that make pods.
     pub fn is_workload(self) -> bool {
-        matches!(
-            self,
-            Self::Deployment | Self::ReplicaSet | Self::StatefulSet | Self::DaemonSet | Self::Job | Self::CronJob
-        )
+        matches!(self, Self::Deployment | Self::ReplicaSet | Self::StatefulSet | Self::DaemonSet | Self::Job | Self::CronJob)
     }
 }
 

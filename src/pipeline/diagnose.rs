@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{Stages, cluster_health, look};
+use super::{
+    Stages, cluster_health,
+    look::{self, Looked},
+};
 use crate::{
     classify::{self, Classification, Origin, Reading},
     domain::{
@@ -41,6 +44,22 @@ pub struct Pass {
 /// Questions up to this size are remembered with their answer.
 pub const MAX_REMEMBERED_BYTES: usize = 8 << 10;
 
+/// Names that the cluster would have told, if there were anything of that kind.
+const NAMES: [&str; 12] = [
+    "namespace",
+    "pod",
+    "workload",
+    "deployment",
+    "statefulset",
+    "daemonset",
+    "job",
+    "container",
+    "service",
+    "node",
+    "claim",
+    "hpa",
+];
+
 /// Runbook passages in one answer.
 const PASSAGES: usize = 3;
 
@@ -58,7 +77,7 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     };
     let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
     timings.lap("collect");
-    let answer = Answer { cluster_health, ..answer(stages, looked.found, &looked.target, looked.lead, timings) };
+    let answer = Answer { cluster_health, ..answer(stages, looked, timings) };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
@@ -71,7 +90,8 @@ pub fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis 
         let mut heard = listen(stages, question);
         timings.lap("classify");
         heard.gaps.extend(no_cluster.clone());
-        Arc::new(answer(stages, heard, &question.target, None, timings))
+        let heard = Looked { found: heard, target: question.target.clone(), lead: None, is_named: false };
+        Arc::new(answer(stages, heard, timings))
     };
     // Why there is no cluster may change from one question to the next.
     let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
@@ -99,22 +119,24 @@ pub fn texts(question: &Question) -> Vec<(Origin, &str)> {
     said
 }
 
-/// From what was found to the answer. `lead` stands before the root cause where that is another object's.
-fn answer(stages: &Stages, found: Classification, target: &Target, lead: Option<String>, mut timings: Timings) -> Answer {
+/// From what was found to the answer.
+fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
+    let Looked { found, target, lead, is_named } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
         Reading::Known | Reading::UnknownError | Reading::NoError { .. } => {
             found.findings.first().map_or_else(CategoryId::unknown, |finding| finding.category.clone())
         }
     };
-    let advice = advice(stages, &found, &category, target);
+    let advice = advice(stages, &found, &category, &target);
     timings.lap("reason");
 
     let runbooks = runbooks(stages, &found, &advice);
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
-    let fix_commands = advice.commands.into_iter().map(|draft| guarded(stages, draft, &cited)).collect();
+    let useful = |draft: &Draft| !is_named || !draft.placeholders.iter().any(|place| NAMES.contains(&place.as_str()));
+    let fix_commands = advice.commands.into_iter().filter(useful).map(|draft| guarded(stages, draft, &cited)).collect();
     timings.lap("guard");
 
     let confidence = match found.reading {

@@ -28,11 +28,20 @@ pub struct Looked {
     pub target: Target,
     /// Stands before the root cause where that is another object's.
     pub lead: Option<String>,
+    /// The cluster told the names of what is in trouble: a command without one of them is of no use.
+    pub is_named: bool,
 }
 
 /// Categories whose cause may be the other end of a connection.
-const OF_CONNECTIONS: [&str; 6] =
-    ["ConnectionRefused", "ConnectionTimeout", "DatabaseConnectionError", "DNSFailure", "IngressError", "ProbeFailure"];
+const OF_CONNECTIONS: [&str; 7] = [
+    "ConnectionRefused",
+    "ConnectionTimeout",
+    "DatabaseConnectionError",
+    "DNSFailure",
+    "IngressError",
+    "ProbeFailure",
+    "InitContainerFailure",
+];
 /// Other unwell things that an answer names.
 const MOST_OTHERS: usize = 4;
 
@@ -54,7 +63,8 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
     let reports = heard.reading == Reading::Known;
     let said = if reports { texts(question) } else { Vec::new() };
     let judge = |scope: Scope, said: &[(Origin, &str)]| {
-        let reader = seen::Reader { catalogue: &stages.catalogue, now, is_about_behaviour: asked.complaint.is_about_behaviour || reports };
+        let reader =
+            seen::Reader { catalogue: &stages.catalogue, now, is_about_behaviour: asked.complaint.is_about_behaviour || reports };
         let found = seen::classify(reader, said, &scope);
         Judged { scope, found }
     };
@@ -76,7 +86,7 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
         let mut found = heard;
         found.gaps.extend(reader.gaps());
         found.gaps.extend(stages.cluster.gap());
-        return Looked { found, target: question.target.clone(), lead: None };
+        return Looked { found, target: question.target.clone(), lead: None, is_named: false };
     };
     let mut main = judged.swap_remove(first);
     let mut lead = None;
@@ -89,7 +99,11 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
             let is_itself = scope.facts.iter().any(|fact| fact.object == main.scope.subject);
             let other = judge(scope, &[]);
             if other.found.reading == Reading::Known && !is_itself {
-                lead = Some(format!("{} depends on {}, and the trouble begins there. ", named(&main.scope.subject), named(&other.scope.subject)));
+                lead = Some(format!(
+                    "{} depends on {}, and the trouble begins there. ",
+                    named(&main.scope.subject),
+                    named(&other.scope.subject)
+                ));
                 main = Judged { found: caused_by(main.found, other.found), scope: other.scope };
             } else {
                 add_context(&mut main.found, &other.scope.facts);
@@ -100,7 +114,7 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
     main.found.gaps.extend(reader.gaps());
     main.found.gaps.extend(stages.cluster.gap());
     let target = target(&main.scope, &question.target);
-    Looked { found: main.found, target, lead }
+    Looked { found: main.found, target, lead, is_named: true }
 }
 
 /// The scope that the answer is about: trouble with a name before trouble without one before none.

@@ -141,7 +141,8 @@ impl Advisor {
             .filter_map(|(remedy, names)| {
                 let text = self.render(&names.command, command).ok()?;
                 let description = match &names.description {
-                    Some(name) => self.render(name, command).ok()?,
+                    // Prose, unless it speaks of something that is not known.
+                    Some(name) => self.render(name, prose).or_else(|_| self.render(name, command)).ok()?,
                     None => remedy.description.clone(),
                 };
                 Some(draft(remedy, text, description))

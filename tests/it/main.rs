@@ -1,8 +1,9 @@
 //! Integration tests: a module per capability.
 
 mod classify;
-mod cluster_health;
 mod cli;
+mod cluster;
+mod cluster_health;
 mod http;
 mod readme;
 mod recording;

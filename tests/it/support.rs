@@ -14,6 +14,7 @@ use axum::{
 };
 use faultline::{
     app,
+    cluster::Cluster,
     config::KnowledgeSettings,
     http::{self, HttpSettings, settings::Lifecycle},
     pipeline::Stages,
@@ -23,8 +24,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 /// Made once, since it takes a while; nothing in it changes but the remembered answers.
-static STAGES: LazyLock<Arc<Stages>> =
-    LazyLock::new(|| Arc::new(app::stages_without_cluster(&KnowledgeSettings::default()).expect("the built-in parts fit together")));
+static STAGES: LazyLock<Arc<Stages>> = LazyLock::new(|| {
+    Arc::new(app::stages_without_cluster(&KnowledgeSettings::default()).expect("the built-in parts fit together"))
+});
 
 pub fn stages() -> Arc<Stages> {
     Arc::clone(&STAGES)
@@ -65,6 +67,12 @@ impl TestApp {
 
     pub fn with(settings: HttpSettings) -> Self {
         Self { router: http::router(stages(), settings) }
+    }
+
+    /// The service with a cluster to look at.
+    pub fn looking_at(cluster: Cluster) -> Self {
+        let stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
+        Self { router: http::router(Arc::new(stages), settings()) }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -58,7 +58,7 @@ pub type Workloads = BTreeMap<ObjectRef, Made>;
 
 pub fn deployment(all: &mut Workloads, deployment: &Deployment, now: Timestamp) {
     let is_young = is_young(&deployment.metadata, now);
-    let made = workload::deployment(deployment);
+    let made = workload::deployment(deployment, now);
     all.insert(made.object.clone(), Made::new(made, is_young));
 }
 
