@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::NonEmptyStringValueParser};
 use jiff::Timestamp;
 
 use super::{
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Namespace to look at; may be given more than once; when not given: all
-    #[arg(long = "namespace", short)]
+    #[arg(long = "namespace", short, value_parser = NonEmptyStringValueParser::new())]
     namespaces: Vec<String>,
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = Output::Human)]

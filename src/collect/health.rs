@@ -78,7 +78,7 @@ pub async fn sweep(sweeper: &Reader, closer: &Reader, namespaces: &[String], now
     let area = Area { reader: sweeper, namespaces };
     let mut totals = Totals::default();
     let mut gaps = Vec::new();
-    let (mut swept, nodes, is_enough) = read(area, &mut totals, &mut gaps, now).await;
+    let (mut swept, nodes, is_enough) = Box::pin(read(area, &mut totals, &mut gaps, now)).await;
     gaps.extend(sweeper.gaps());
     let left_out = std::mem::take(&mut swept.pods.left_out);
     totals.pods_unwell = swept.pods.by_owner.values().map(|pods| pods.unwell).sum::<usize>() + left_out;

@@ -50,7 +50,7 @@ pub async fn cluster_health(stages: &Stages, namespaces: &[String], now: Timesta
     {
         return ClusterHealth { picture: Arc::clone(picture), cached: true };
     }
-    let picture = Arc::new(picture(stages, namespaces, now).await);
+    let picture = Arc::new(Box::pin(picture(stages, namespaces, now)).await);
     *held = Some((Instant::now(), Arc::clone(&picture)));
     ClusterHealth { picture, cached: false }
 }
