@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test setup fmt clippy tests deny eval bench load
+.PHONY: help run demo test setup fmt clippy tests deny eval bench load
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -14,6 +14,13 @@ help: ## this list
 
 run: setup ## build for release and serve on APP_HOST:APP_PORT (127.0.0.1:8000)
 	$(CARGO) run --release --locked -- serve
+
+demo: setup ## serve diagnoses of a recorded broken cluster, for whoever has none: thirty faults to ask about
+	@echo "Ask, for example:"
+	@echo "  curl -s http://127.0.0.1:8000/cluster-health"
+	@echo "  curl -s http://127.0.0.1:8000/diagnose -H 'content-type: application/json' -H 'accept: text/markdown' \\"
+	@echo "    -d '{\"error_message\": \"orders keeps restarting\", \"namespace\": \"crash-db\", \"deployment_name\": \"orders\"}'"
+	$(CARGO) run --release --locked -- serve --from tests/fixtures/recordings/zoo
 
 test: fmt clippy tests deny eval ## everything that must hold before a change goes in
 

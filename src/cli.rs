@@ -7,6 +7,7 @@ mod eval_classify;
 mod healthcheck;
 mod human;
 mod knowledge;
+mod rbac;
 
 use std::{
     io::{self, Write},
@@ -81,6 +82,8 @@ Examples:
         #[command(flatten)]
         knowledge: KnowledgeSettings,
     },
+    /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
+    Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
     Healthcheck(healthcheck::Arguments),
     /// Print a completion script for a shell
@@ -137,6 +140,7 @@ pub fn run() -> ExitCode {
         Command::Rules { command, knowledge } => knowledge::rules(&command, &knowledge),
         Command::Runbooks { command, knowledge } => knowledge::runbooks(&command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
+        Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
             // Into memory first: the generator panics where a reader has seen enough.

@@ -80,7 +80,7 @@ pub async fn collect(look: &Look<'_>, asked: &Asked) -> Seen {
         match subject {
             Subject::Namespace(namespace) => seen.scopes.extend(look_namespace::look_at(look, &namespace).await),
             Subject::Selector { namespace, selector } => {
-                seen.scopes.extend(by_selector(look, namespace.as_deref(), &selector).await)
+                seen.scopes.extend(by_selector(look, namespace.as_deref(), &selector).await);
             }
             Subject::GonePod(pod, owner) => {
                 let mut scope = Scope::new(owner.clone().unwrap_or_else(|| pod.clone()));

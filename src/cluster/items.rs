@@ -106,9 +106,8 @@ impl<'a> Scan<'a> {
                 b'"' => in_text = !in_text,
                 _ if in_text => {}
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' if depth == 0 => break,
+                b'}' | b']' | b',' if depth == 0 => break,
                 b'}' | b']' => depth -= 1,
-                b',' if depth == 0 => break,
                 _ => {}
             }
             at += 1;

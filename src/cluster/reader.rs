@@ -71,7 +71,7 @@ pub struct Reader {
     permits: Semaphore,
     gaps: Mutex<BTreeMap<String, String>>,
     /// The same path is asked for once, however many want it.
-    known: Mutex<HashMap<String, Arc<OnceCell<Result<Fetched, ReadError>>>>>,
+    known: Mutex<HashMap<String, Arc<Answer>>>,
 }
 
 /// One object, or why there is none.
@@ -122,6 +122,9 @@ pub struct LogQuery<'a> {
     pub lines: usize,
     pub bytes: usize,
 }
+
+/// What a path answered, or is about to.
+type Answer = OnceCell<Result<Fetched, ReadError>>;
 
 /// A body as far as it arrived.
 #[derive(Clone, Debug)]

@@ -153,8 +153,7 @@ pub async fn named_service(look: &Look<'_>, namespace: &str, host: &str) -> Name
     let parts: Vec<&str> = host.split('.').collect();
     let (name, space) = match parts.as_slice() {
         [name] => (*name, namespace),
-        [name, space] => (*name, *space),
-        [name, space, "svc", ..] => (*name, *space),
+        [name, space] | [name, space, "svc", ..] => (*name, *space),
         _ => return Named::Elsewhere,
     };
     // Two labels can just as well be a domain of the world.

@@ -70,12 +70,11 @@ async fn scaled_to_zero(look: &Look<'_>, scope: &mut Scope, service: &Service) {
 
 /// The workload that a pod belongs to, or the pod by itself.
 pub async fn owner_of(look: &Look<'_>, scope: &mut Scope, pod: &Pod) {
-    match owner(look, pod).await {
-        Some(found) => look_workload::look_at(look, scope, found).await,
-        None => {
-            look_pod::look_at(look, scope, pod).await;
-            scope.is_seen = true;
-        }
+    if let Some(found) = owner(look, pod).await {
+        look_workload::look_at(look, scope, found).await;
+    } else {
+        look_pod::look_at(look, scope, pod).await;
+        scope.is_seen = true;
     }
 }
 

@@ -49,10 +49,10 @@ fn an_answer_is_json_or_markdown_on_demand() {
     assert_eq!((&answer["schema_version"], &answer["mode"]), (&"1".into(), &"rules".into()));
     assert_eq!(answer["error_category"], "CrashLoopBackOff");
     assert_eq!(answer["evidence"][0]["text"], text);
-    assert_eq!(answer["fix_commands"][0]["command"], "kubectl describe pod api-0 -n shop");
+    assert_eq!(answer["fix_commands"][0]["command"], "kubectl logs api-0 -n shop -c app --previous --tail=100");
     let page = with("markdown");
     assert!(page.starts_with("# HIGH: CrashLoopBackOff\n"), "{page}");
-    assert!(page.contains("```sh\nkubectl describe pod api-0 -n shop\n```"), "{page}");
+    assert!(page.contains("```sh\nkubectl logs api-0 -n shop -c app --previous --tail=100\n```"), "{page}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn may_use(from: &str, to: &str) -> bool {
     match from {
         "main" | "lib" | "cli" | "app" | "config" | "telemetry" => true,
         "http" => matches!(to, "http" | "pipeline" | "domain"),
-        "pipeline" => matches!(to, "pipeline" | "domain") || STAGES.contains(&to),
+        "pipeline" => matches!(to, "pipeline" | "domain" | "cluster") || STAGES.contains(&to),
         "cluster" => matches!(to, "cluster" | "net" | "domain"),
         "net" => matches!(to, "net" | "domain"),
         "domain" => to == "domain",
