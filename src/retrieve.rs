@@ -8,15 +8,19 @@
 //! Everything here is plain computation on text; only loading a library reads files.
 
 pub mod decisive;
+pub mod dense;
+pub mod embed;
 pub mod evaluate;
 pub mod excerpt;
 pub mod folder;
 pub mod front_matter;
+pub mod fuse;
 pub mod hash;
 pub mod lexical;
 pub mod library;
 pub mod lint;
 pub mod noise;
+pub mod plain;
 pub mod postings;
 pub mod query;
 pub mod reasons;
@@ -27,6 +31,7 @@ pub mod split;
 pub mod stopwords;
 pub mod tokens;
 pub mod tone;
+pub mod vectors;
 
 pub use evaluate::{Case, RetrievalReport, evaluate};
 pub use library::Library;

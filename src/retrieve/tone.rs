@@ -9,6 +9,9 @@ pub enum Tone {
     Open,
 }
 
+/// What a match counts when the text reports that all is well.
+pub const GOOD_NEWS_SHARE: f32 = 0.35;
+
 const LONGEST_NOTE: usize = 600;
 
 const GOOD: &[&str] = &[
