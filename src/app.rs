@@ -8,11 +8,11 @@ use tracing::{info, warn};
 
 use crate::{
     classify::catalogue::{Catalogue, CatalogueError},
-    config::{KnowledgeSettings, RunbookPlace, Settings},
+    config::{self, KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_VERDICTS, Stages, diagnose},
+    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, diagnose},
     reason::rules::Advisor,
-    retrieve::library::Library,
+    retrieve::{retriever::Retriever, watch::Place},
 };
 
 /// Everything that a running Faultline consists of.
@@ -55,7 +55,8 @@ impl App {
         let mut signals = Signals::new().map_err(|source| StartError::Signals { source })?;
         let (lifecycle, grace) = (settings.lifecycle.clone(), settings.shutdown_grace());
 
-        let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.library.runbooks().len());
+        let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.retriever.library().runbooks().len());
+        let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
         info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
@@ -78,6 +79,7 @@ impl App {
             () = watch => warn!("stopped at the second signal, with requests in work"),
         }
         upkeep.abort();
+        fresh.abort();
         Ok(())
     }
 }
@@ -91,30 +93,36 @@ pub fn stages(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
         None => Catalogue::built_in().map_err(|source| StartError::BuiltInRules { source })?,
     };
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
-    let library = library(&settings.runbook_place())?;
+    let retriever = Arc::new(retriever(settings)?);
     let gaps = diagnose::standing_gaps();
     Ok(Stages {
         catalogue,
-        library,
+        retriever,
         advisor,
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
+        suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     })
 }
 
-fn library(place: &RunbookPlace) -> Result<Library, StartError> {
-    let (library, problems) = match place {
-        RunbookPlace::BuiltIn => Library::builtin(),
-        RunbookPlace::Folder(folder) if std::fs::read_dir(folder).is_err() => {
-            return Err(StartError::Runbooks { folder: folder.clone() });
+fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
+    let place = match settings.runbook_place() {
+        RunbookPlace::BuiltIn => Place::BuiltIn,
+        RunbookPlace::Folders(folders) => {
+            if let Some(folder) = folders.iter().find(|folder| std::fs::read_dir(folder).is_err()) {
+                return Err(StartError::Runbooks { folder: folder.clone() });
+            }
+            Place::Folders(folders)
         }
-        RunbookPlace::Folder(folder) => Library::load(std::slice::from_ref(folder)),
     };
-    for problem in problems {
+    let mut retrieval = settings.retrieval.clone();
+    retrieval.cache_dir = retrieval.cache_dir.filter(|folder| !folder.as_os_str().is_empty()).or_else(config::user_cache_dir);
+    let retriever = Retriever::open(place, retrieval, None);
+    for problem in retriever.shelf().problems.iter() {
         warn!(file = problem.file, "{}: {}", problem.file, problem.what);
     }
-    Ok(library)
+    Ok(retriever)
 }
 
 /// Histograms grow until they are read; this reads them when nobody scrapes.

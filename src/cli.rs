@@ -6,6 +6,7 @@ mod eval_classify;
 mod healthcheck;
 mod human;
 mod knowledge;
+mod progress;
 
 use std::{
     io::{self, Write},
@@ -155,6 +156,13 @@ fn serve(settings: Settings) -> Result<Outcome, CliError> {
         .map_err(|source| CliError::Read { what: "the machine's threads".to_owned(), source })?;
     runtime.block_on(app.serve())?;
     Ok(Outcome::Done)
+}
+
+/// Runs to its end what waits for others, on this thread.
+fn block_on<T>(doing: impl Future<Output = T>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| CliError::Read { what: "the machine's threads".to_owned(), source })?;
+    Ok(runtime.block_on(doing))
 }
 
 /// The error with all its causes, on stderr.

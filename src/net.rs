@@ -45,7 +45,7 @@ impl NetError {
 }
 
 /// A secret of the settings: never shown, wherever it is printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {

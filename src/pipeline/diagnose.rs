@@ -45,21 +45,25 @@ pub const MAX_REMEMBERED_BYTES: usize = 8 << 10;
 const PASSAGES: usize = 3;
 
 /// Diagnoses one question. Never fails: what could not be looked at stands in `gaps`.
-pub fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let size = question.error_message.len() + question.logs.as_ref().map_or(0, String::len);
     let answer = if size > MAX_REMEMBERED_BYTES {
-        Arc::new(fresh(stages, question))
+        Arc::new(fresh(stages, question).await)
     } else {
-        stages.answers.get(question).unwrap_or_else(|| {
-            let answer = Arc::new(fresh(stages, question));
-            stages.answers.insert(question.clone(), Arc::clone(&answer));
-            answer
-        })
+        let asked = (stages.retriever.epoch(), question.clone());
+        match stages.answers.get(&asked) {
+            Some(answer) => answer,
+            None => {
+                let answer = Arc::new(fresh(stages, question).await);
+                stages.answers.insert(asked, Arc::clone(&answer));
+                answer
+            }
+        }
     };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer }
 }
 
-fn fresh(stages: &Stages, question: &Question) -> Answer {
+async fn fresh(stages: &Stages, question: &Question) -> Answer {
     let mut timings = Timings::start();
     let mut said = vec![(Origin::ErrorMessage, question.error_message.as_str())];
     said.extend(question.logs.as_deref().map(|logs| (Origin::Logs, logs)));
@@ -70,7 +74,7 @@ fn fresh(stages: &Stages, question: &Question) -> Answer {
     let advice = advice(stages, &found, &category, &question.target);
     timings.lap("reason");
 
-    let runbooks = runbooks(stages, &found, &advice);
+    let runbooks = runbooks(stages, &found, &advice).await;
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
@@ -83,6 +87,7 @@ fn fresh(stages: &Stages, question: &Question) -> Answer {
     };
     let mut gaps = found.gaps;
     gaps.extend(stages.gaps.iter().cloned());
+    gaps.extend(runbooks.gaps);
     Answer {
         mode: Mode::Rules,
         severity: advice.severity,
@@ -119,17 +124,20 @@ fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target
 struct Runbooks {
     related: Vec<String>,
     passages: Vec<RunbookPassage>,
+    gaps: Vec<Gap>,
 }
 
 /// The category's own runbook first, then what the text itself is nearest to.
-fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbooks {
+async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbooks {
     if matches!(found.reading, Reading::NoError { .. }) {
-        return Runbooks { related: Vec::new(), passages: Vec::new() };
+        return Runbooks { related: Vec::new(), passages: Vec::new(), gaps: stages.retriever.gaps() };
     }
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
     let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
-    let suggestions = stages.library.search(&query, PASSAGES);
-    let own = advice.runbook.iter().filter(|id| stages.library.get(id).is_some()).cloned();
+    let found = stages.retriever.search(&query, PASSAGES).await;
+    let suggestions = found.suggestions;
+    let library = stages.retriever.library();
+    let own = advice.runbook.iter().filter(|id| library.get(id).is_some()).cloned();
     let mut related: Vec<String> = own.collect();
     for suggestion in &suggestions {
         if !related.contains(&suggestion.runbook) {
@@ -146,7 +154,7 @@ fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbook
             score: suggestion.score,
         })
         .collect();
-    Runbooks { related, passages }
+    Runbooks { related, passages, gaps: found.gaps }
 }
 
 /// A command with the risk that it carries by itself.
@@ -187,11 +195,10 @@ impl Timings {
     }
 }
 
-/// What every pass of a process without a cluster, vectors or a model did not look at.
+/// What every pass of a process without a cluster or a model did not look at.
 pub fn standing_gaps() -> Vec<Gap> {
     vec![
         Gap::new("collect", "cluster", "this version reads what it is told, and looks at no cluster"),
-        Gap::new("retrieve", "dense vectors", "no embedding model: runbooks are found by their words alone"),
         Gap::new("reason", "model", "no provider configured"),
     ]
 }

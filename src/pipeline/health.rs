@@ -11,5 +11,5 @@ pub struct Health {
 
 /// Counts what this process works with.
 pub fn health(stages: &Stages) -> Health {
-    Health { rules: stages.catalogue.rules().len(), runbooks: stages.library.runbooks().len() }
+    Health { rules: stages.catalogue.rules().len(), runbooks: stages.retriever.library().runbooks().len() }
 }

@@ -4,6 +4,7 @@ use super::fuse::DenseScores;
 use super::library::Library;
 use super::plain::{card_text, passage_text};
 use super::vectors::{Key, Vectors, key_of};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A text to embed, and where it belongs.
@@ -63,6 +64,15 @@ impl Dense {
         }
         dense.measure_background();
         dense
+    }
+
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The hashes of all texts that have a vector.
+    pub fn keys(&self) -> HashSet<Key> {
+        self.keys.iter().copied().collect()
     }
 
     pub fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! A hit as a suggestion a person can read.
 
-use super::lexical::Hit;
+use super::ranking::Hit;
 use super::runbook::Runbook;
 use crate::domain::passage::{Passage, Suggestion, Why};
 

@@ -5,7 +5,7 @@
 //! means the same for every query, so one threshold tells what fits. Fusing passages by reciprocal ranks was measured
 //! against this on the built-in and on synthetic alert runbooks, and lost up to five points of recall@1.
 
-use super::lexical::{Hit, Ranking};
+use super::ranking::{Hit, Ranking};
 use super::library::Library;
 use super::tone::{GOOD_NEWS_SHARE, Tone};
 

@@ -10,6 +10,7 @@
 use super::hash::FastMap;
 use super::postings::{Counts, Postings, Vocabulary, number, rarity, rarity_of};
 use super::query::{Query, QueryWords};
+use super::ranking::{Hit, Ranking};
 use super::runbook::{Runbook, stem, without_extension};
 use super::score::{Evidence, NO_FIT_BELOW, confidence};
 use super::tokens::Stems;
@@ -42,41 +43,6 @@ pub struct Index {
     /// The categories of each runbook in lower case.
     categories_of: Vec<Vec<String>>,
     files: Vec<Box<str>>,
-}
-
-/// A runbook found, by position.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// The runbook's position in the library.
-    pub runbook: usize,
-    /// The position of its best passage among all passages. `None` for a runbook of headings only.
-    pub passage: Option<usize>,
-    /// The calibrated score.
-    pub score: f64,
-    /// The raw lexical score.
-    pub raw: f32,
-    /// The cosine of its nearest text. `None` where vectors had no part in it.
-    pub dense: Option<f32>,
-    /// Words of the query that it holds, most telling first. Empty for a hit that does not fit.
-    pub matched: Vec<Box<str>>,
-}
-
-impl Hit {
-    /// A runbook that shares no word with the query.
-    pub fn of(runbook: usize) -> Hit {
-        Hit { runbook, passage: None, score: 0.0, raw: 0.0, dense: None, matched: Vec::new() }
-    }
-}
-
-/// All that a query found by its words.
-#[derive(Debug, Default)]
-pub struct Ranking {
-    /// Best first, whether they fit or not.
-    pub hits: Vec<Hit>,
-    /// The raw score of every passage of the library.
-    pub passage_scores: Vec<f32>,
-    /// How much was asked, in telling words.
-    pub asked: f32,
 }
 
 /// How much a word fades in a longer text. Mild, since a longer runbook covers more and is not padded.

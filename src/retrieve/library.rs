@@ -1,7 +1,8 @@
 //! The library: every runbook that can be read, in a fixed order, ready to be searched.
 
 use super::folder::{builtin_files, folder_files};
-use super::lexical::{Hit, Index, Ranking};
+use super::lexical::Index;
+use super::ranking::{Hit, Ranking};
 use super::query::Query;
 use super::runbook::{Problem, Runbook, parse, stem, without_extension};
 use crate::domain::passage::{Passage, Suggestion};
