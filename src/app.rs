@@ -12,7 +12,7 @@ use crate::{
     http::{self, metrics, server},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, diagnose},
     reason::rules::Advisor,
-    retrieve::{retriever::Retriever, watch::Place},
+    retrieve::{qdrant::QdrantIndex, retriever::Retriever, settings::RetrievalSettings, store::Store, watch::Place},
 };
 
 /// Everything that a running Faultline consists of.
@@ -32,6 +32,8 @@ pub enum StartError {
     Templates { problems: Vec<String> },
     #[error("RUNBOOK_DIR={} is not a folder that can be read", .folder.display())]
     Runbooks { folder: PathBuf },
+    #[error("QDRANT_URL={url} cannot be used: {why}")]
+    Qdrant { url: String, why: String },
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
     #[error("could not wait for signals")]
@@ -106,6 +108,23 @@ pub fn stages(settings: &KnowledgeSettings) -> Result<Stages, StartError> {
     })
 }
 
+/// The index in Qdrant. `None` = the setting names none.
+fn store(settings: &RetrievalSettings) -> Result<Option<Store>, StartError> {
+    if settings.qdrant_url.is_empty() {
+        return Ok(None);
+    }
+    let index = QdrantIndex::new(&settings.qdrant_url, &settings.qdrant_api_key, &settings.qdrant_collection);
+    let index = index.map_err(|why| StartError::Qdrant { url: settings.qdrant_url.clone(), why })?;
+    Ok(Some(Store::new(Arc::new(index), "Qdrant")))
+}
+
+/// The settings of retrieval with the user's cache in them, where no other is set.
+pub fn retrieval(settings: &KnowledgeSettings) -> RetrievalSettings {
+    let mut retrieval = settings.retrieval.clone();
+    retrieval.cache_dir = retrieval.cache_dir.filter(|folder| !folder.as_os_str().is_empty()).or_else(config::user_cache_dir);
+    retrieval
+}
+
 fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
     let place = match settings.runbook_place() {
         RunbookPlace::BuiltIn => Place::BuiltIn,
@@ -116,9 +135,9 @@ fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
             Place::Folders(folders)
         }
     };
-    let mut retrieval = settings.retrieval.clone();
-    retrieval.cache_dir = retrieval.cache_dir.filter(|folder| !folder.as_os_str().is_empty()).or_else(config::user_cache_dir);
-    let retriever = Retriever::open(place, retrieval, None);
+    let retrieval = retrieval(settings);
+    let store = store(&retrieval)?;
+    let retriever = Retriever::open(place, retrieval, store);
     for problem in retriever.shelf().problems.iter() {
         warn!(file = problem.file, "{}: {}", problem.file, problem.what);
     }

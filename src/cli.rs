@@ -5,7 +5,9 @@ mod eval;
 mod eval_classify;
 mod healthcheck;
 mod human;
+mod index;
 mod knowledge;
+mod model;
 mod progress;
 
 use std::{
@@ -36,7 +38,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  it could not be done, or a check found problems; the reason is on stderr
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category
-  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches";
+  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches; `model status`: not ready";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -61,6 +63,20 @@ enum Command {
     Runbooks {
         #[command(subcommand)]
         command: knowledge::RunbooksCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
+    /// Get and show the embedding model
+    Model {
+        #[command(subcommand)]
+        command: model::ModelCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
+    /// Build, show and check the index of the runbooks
+    Index {
+        #[command(subcommand)]
+        command: index::IndexCommand,
         #[command(flatten)]
         knowledge: KnowledgeSettings,
     },
@@ -125,6 +141,8 @@ pub fn run() -> ExitCode {
         Command::Suggest(arguments) => ask::suggest(&arguments),
         Command::Rules { command, knowledge } => knowledge::rules(&command, &knowledge),
         Command::Runbooks { command, knowledge } => knowledge::runbooks(&command, &knowledge),
+        Command::Model { command, knowledge } => model::run(&command, &knowledge),
+        Command::Index { command, knowledge } => index::run(command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {

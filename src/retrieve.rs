@@ -26,6 +26,7 @@ pub mod model;
 pub mod noise;
 pub mod plain;
 pub mod postings;
+pub mod qdrant;
 pub mod query;
 pub mod ranking;
 pub mod reasons;

@@ -20,7 +20,10 @@ use super::{
     request_id::RequestId,
 };
 use crate::{
-    domain::{evidence::Gap, passage::{Suggestion, Why}},
+    domain::{
+        evidence::Gap,
+        passage::{Suggestion, Why},
+    },
     pipeline::{Stages, runbooks, suggest},
 };
 

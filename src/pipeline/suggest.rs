@@ -47,8 +47,5 @@ pub async fn suggest_by(stages: &Stages, parts: Parts, error_message: &str, top_
     let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
     let retrieved = stages.retriever.search_by(parts, &query, top_k).await;
     let standing = stages.gaps.iter().filter(|gap| gap.stage == "retrieve").cloned();
-    Suggestions {
-        results: retrieved.suggestions,
-        gaps: found.gaps.into_iter().chain(standing).chain(retrieved.gaps).collect(),
-    }
+    Suggestions { results: retrieved.suggestions, gaps: found.gaps.into_iter().chain(standing).chain(retrieved.gaps).collect() }
 }

@@ -18,6 +18,8 @@ use std::sync::{Arc, PoisonError};
 pub enum Patience {
     Endless,
     Texts(usize),
+    /// None, and nothing is to be changed.
+    Look,
 }
 
 /// What is being done, for a person who waits.
@@ -56,6 +58,7 @@ impl Builder<'_> {
         let shelf = retriever.shelf();
         if let Some(store) = &retriever.store
             && shelf.has_vectors()
+            && self.patience != Patience::Look
             && retriever.state() == DenseState::Ready
         {
             let report = |done, of| (self.progress)(Step::Indexing { done, of });
@@ -119,9 +122,11 @@ impl Builder<'_> {
     async fn make_vectors(&self, embedder: &SharedEmbedder, shelf: &Arc<Shelf>) {
         let retriever = self.retriever;
         let mut notes = Vec::new();
-        let file = retriever.settings.cache_dir.as_ref().map(|cache| {
-            VectorFile::new(cache, embedder.identity(), &retriever.place.name())
-        });
+        let file = retriever
+            .settings
+            .cache_dir
+            .as_ref()
+            .map(|cache| VectorFile::new(cache, embedder.identity(), &retriever.place.name()));
         let mut vectors = shelf.memory.dense().vectors();
         if shelf.model.as_ref() != Some(embedder.identity()) {
             vectors = Vectors::default();
@@ -136,7 +141,7 @@ impl Builder<'_> {
         }
         let mut missing = shelf.missing(&vectors);
         if let Some(store) = retriever.store.as_ref().filter(|_| !missing.is_empty()) {
-            vectors.extend(store.known(&missing, embedder.identity()).await);
+            vectors.extend(store.known(&shelf.library, &missing, embedder.identity()).await);
             missing = shelf.missing(&vectors);
         }
         let total = shelf.texts.len();
@@ -163,7 +168,9 @@ impl Builder<'_> {
                         break;
                     }
                 }
-                if new_since_save >= SAVE_EVERY && let Some(file) = file {
+                if new_since_save >= SAVE_EVERY
+                    && let Some(file) = file
+                {
                     new_since_save = 0;
                     // A failure is said at the end, once.
                     let _ = save(file, &vectors).await;
@@ -173,11 +180,16 @@ impl Builder<'_> {
         }
         let left = shelf.missing(&vectors).len();
         self.finish(embedder, shelf, &mut vectors).await;
-        if unsaved && let Some(file) = &file
+        if unsaved
+            && let Some(file) = &file
             && let Err(error) = save(file, &vectors).await
         {
             tracing::warn!(file = %file.path().display(), "could not save vectors: {error}");
-            notes.push(Gap::new("retrieve", "vector cache", format!("vectors could not be saved ({error}): the next start makes them again")));
+            notes.push(Gap::new(
+                "retrieve",
+                "vector cache",
+                format!("vectors could not be saved ({error}): the next start makes them again"),
+            ));
         }
         retriever.set_notes(notes);
         retriever.set_state(match failure {
@@ -204,6 +216,7 @@ impl Builder<'_> {
         match self.patience {
             Patience::Endless => false,
             Patience::Texts(most) => texts > most,
+            Patience::Look => true,
         }
     }
 }

@@ -75,6 +75,10 @@ impl Dense {
         self.keys.iter().copied().collect()
     }
 
+    pub fn background(&self) -> f32 {
+        self.background
+    }
+
     pub fn len(&self) -> usize {
         self.places.len()
     }
@@ -98,12 +102,10 @@ impl Dense {
         scores.background = self.background;
         for (row, place) in self.rows.chunks_exact(self.dimension).zip(&self.places) {
             let slot = match place.passage {
-                None => scores.cards.get_mut(place.runbook as usize),
-                Some(passage) => scores.passages.get_mut(passage as usize),
+                None => &mut scores.cards[place.runbook as usize],
+                Some(passage) => &mut scores.passages[passage as usize],
             };
-            if let Some(slot) = slot {
-                *slot = dot(row, query);
-            }
+            *slot = dot(row, query);
         }
         scores
     }

@@ -4,6 +4,7 @@
 
 pub mod fetch;
 pub mod http;
+pub mod hub;
 pub mod local;
 pub mod onnx;
 
@@ -124,9 +125,8 @@ mod tests {
 
     #[test]
     fn models_that_differ_in_anything_have_different_keys() {
-        let model = |id: &str, dimension, sha256: &str| {
-            ModelIdentity { id: id.to_owned(), dimension, sha256: sha256.to_owned() }.key()
-        };
+        let model =
+            |id: &str, dimension, sha256: &str| ModelIdentity { id: id.to_owned(), dimension, sha256: sha256.to_owned() }.key();
         let keys = [model("a", 384, "x"), model("b", 384, "x"), model("a", 768, "x"), model("a", 384, "y")];
         assert_eq!(keys.iter().collect::<std::collections::HashSet<_>>().len(), 4);
         assert_eq!(keys[0], model("a", 384, "x"));

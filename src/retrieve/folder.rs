@@ -102,7 +102,8 @@ impl Walk<'_> {
         let files = match &mut self.found {
             Found::Stamps(stamps) => {
                 let Ok(metadata) = path.metadata() else { return };
-                let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_nanos());
+                let since =
+                    |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_nanos());
                 return stamps.push((path.to_owned(), metadata.len(), metadata.modified().map_or(0, since)));
             }
             Found::Contents(files) => files,

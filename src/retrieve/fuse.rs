@@ -5,8 +5,9 @@
 //! means the same for every query, so one threshold tells what fits. Fusing passages by reciprocal ranks was measured
 //! against this on the built-in and on synthetic alert runbooks, and lost up to five points of recall@1.
 
-use super::ranking::{Hit, Ranking};
+use super::dense::DenseText;
 use super::library::Library;
+use super::ranking::{Hit, Ranking};
 use super::tone::{GOOD_NEWS_SHARE, Tone};
 
 /// The cosines of a query with what has a vector; [`UNKNOWN`] where nothing is known.
@@ -18,6 +19,8 @@ pub struct DenseScores {
     pub passages: Vec<f32>,
     /// How near this model finds any two texts of the library; taken off, so that models are comparable.
     pub background: f32,
+    /// What is unknown is further away than this. `None` = nothing can be said about it.
+    pub floor: Option<f32>,
 }
 
 pub const UNKNOWN: f32 = -2.0;
@@ -28,6 +31,18 @@ impl DenseScores {
             cards: vec![UNKNOWN; library.runbooks().len()],
             passages: vec![UNKNOWN; library.passages().len()],
             background: 0.0,
+            floor: None,
+        }
+    }
+
+    /// Notes the cosine of a text.
+    pub fn set(&mut self, text: &DenseText, cosine: f32) {
+        let slot = match text.passage {
+            None => self.cards.get_mut(text.runbook as usize),
+            Some(passage) => self.passages.get_mut(passage as usize),
+        };
+        if let Some(slot) = slot {
+            *slot = cosine;
         }
     }
 }
@@ -66,7 +81,7 @@ pub fn fuse(library: &Library, ranking: Ranking, dense: &DenseScores, tone: Tone
         let mut hit = hit.unwrap_or_else(|| Hit::of(runbook));
         let strength = hit.raw / asked;
         // A runbook that has no vector yet is taken to be as near as any.
-        let strength = strength / (strength + HALF_STRENGTH) + DENSE_SHARE * damping * nearness(cosine.unwrap_or(middling));
+        let strength = strength / (strength + HALF_STRENGTH) + DENSE_SHARE * damping * nearness(cosine.unwrap_or_else(|| dense.floor.unwrap_or(middling)));
         hit.dense = cosine;
         hit.score = confidence(strength);
         hit.passage = library.passages_of(runbook).max_by(|&one, &other| {

@@ -6,6 +6,7 @@ use super::fuse::DenseScores;
 use super::library::Library;
 use super::query::Query;
 use super::vectors::{Key, Vectors};
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +25,8 @@ pub struct Wanted<'a> {
     pub library: &'a Library,
     /// The library's texts, as [`super::dense::texts`] gives them.
     pub texts: &'a [DenseText],
+    /// Where each text is in `texts`, by the id of its point.
+    pub positions: &'a HashMap<u128, u32>,
     pub query: &'a Query<'a>,
     pub vector: &'a [f32],
     /// The runbooks whose cosines are needed in any case, as positions in the library: those that the words found.
@@ -63,7 +66,13 @@ pub trait VectorIndex: Send + Sync + fmt::Debug {
     fn search<'a>(&'a self, wanted: &'a Wanted<'a>) -> Doing<'a, DenseScores>;
 
     /// Vectors that it already has, of these texts; spares embedding them again.
-    fn known<'a>(&'a self, texts: &'a [&'a DenseText], model: &'a ModelIdentity) -> Doing<'a, Vectors>;
+    fn known<'a>(&'a self, library: &'a Library, texts: &'a [&'a DenseText], model: &'a ModelIdentity) -> Doing<'a, Vectors>;
+
+    /// What is in it and should not be, or the other way round.
+    fn verify<'a>(&'a self, contents: &'a Contents<'a>) -> Doing<'a, Vec<String>>;
+
+    /// The next update makes everything anew beside what is there.
+    fn start_afresh(&self);
 }
 
 /// Exact search in the process. One is made for each version of a library, since it knows texts by their position.
@@ -96,7 +105,7 @@ impl VectorIndex for MemoryIndex {
         Box::pin(async move { Ok(self.dense().scores(wanted.library, wanted.vector)) })
     }
 
-    fn known<'a>(&'a self, texts: &'a [&'a DenseText], model: &'a ModelIdentity) -> Doing<'a, Vectors> {
+    fn known<'a>(&'a self, _: &'a Library, texts: &'a [&'a DenseText], model: &'a ModelIdentity) -> Doing<'a, Vectors> {
         Box::pin(async move {
             let dense = self.dense();
             if dense.dimension() != model.dimension {
@@ -106,4 +115,14 @@ impl VectorIndex for MemoryIndex {
             Ok(texts.iter().filter_map(|text| Some((text.key, vectors.get(&text.key)?.clone()))).collect())
         })
     }
+
+    fn verify<'a>(&'a self, contents: &'a Contents<'a>) -> Doing<'a, Vec<String>> {
+        Box::pin(async move {
+            let has = self.dense().keys();
+            let missing = contents.texts.iter().filter(|text| !has.contains(&text.key)).count();
+            Ok(if missing > 0 { vec![format!("{missing} texts have no vector")] } else { Vec::new() })
+        })
+    }
+
+    fn start_afresh(&self) {}
 }

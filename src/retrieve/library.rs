@@ -2,8 +2,8 @@
 
 use super::folder::{builtin_files, folder_files};
 use super::lexical::Index;
-use super::ranking::{Hit, Ranking};
 use super::query::Query;
+use super::ranking::{Hit, Ranking};
 use super::runbook::{Problem, Runbook, parse, stem, without_extension};
 use crate::domain::passage::{Passage, Suggestion};
 use std::collections::btree_map::Entry;

@@ -21,7 +21,9 @@ pub async fn load(settings: &RetrievalSettings) -> Result<SharedEmbedder, EmbedE
     let loading = tokio::task::spawn_blocking(move || {
         let model = LocalModel::read(&name, &folder.ok_or(EmbedError::NoModel)?)?;
         let runtime = runtime.ok_or_else(|| {
-            EmbedError::Unusable("there is no ONNX Runtime (`faultline model fetch` gets it, ORT_DYLIB_PATH names another)".to_owned())
+            EmbedError::Unusable(
+                "there is no ONNX Runtime (`faultline model fetch` gets it, ORT_DYLIB_PATH names another)".to_owned(),
+            )
         })?;
         OnnxEmbedder::load(&runtime, model, threads)
     });

@@ -116,11 +116,12 @@ fn is_noise(word: &str) -> bool {
         // A code or a port may matter, a longer number does not.
         return digits > 5 || word.contains([':', '/', '-', '.']);
     }
-    if digits >= letters && word.len() > 6 {
+    if digits >= letters && word.len() > 4 {
         return true;
     }
     let pieces: Vec<&str> = word.split(['-', '_', '.', '/', ':']).filter(|piece| !piece.is_empty()).collect();
-    pieces.len() > 1 && pieces.iter().all(|piece| is_hash(piece) || is_machine_made(piece) || piece.chars().all(|c| c.is_ascii_digit()))
+    pieces.len() > 1
+        && pieces.iter().all(|piece| is_hash(piece) || is_machine_made(piece) || piece.chars().all(|c| c.is_ascii_digit()))
 }
 
 fn cut(text: &mut String, bytes: usize) {
@@ -134,7 +135,10 @@ mod tests {
     #[test]
     fn noise_is_left_out_and_names_are_taken_apart() {
         assert_eq!(
-            cleaned("2026-02-19T10:30:00.123Z E0219 10.244.1.7:8080 550e8400-e29b-41d4-a716-446655440000 KubePodNotReady exit code 137", 200),
+            cleaned(
+                "2026-02-19T10:30:00.123Z E0219 10.244.1.7:8080 550e8400-e29b-41d4-a716-446655440000 KubePodNotReady exit code 137",
+                200
+            ),
             "Kube Pod Not Ready exit code 137"
         );
         assert_eq!(cleaned("\"reason\":\"OOMKilled\" x", 200), "reason\":\"OOM Killed x");

@@ -6,7 +6,7 @@
 //! ```
 
 use super::build::{self, Builder};
-use super::embed::{EmbedError, Purpose, SharedEmbedder, Vector};
+use super::embed::{EmbedError, ModelIdentity, Purpose, SharedEmbedder, Vector};
 use super::fuse::{DenseScores, fuse};
 use super::index::{VectorIndex, Wanted};
 use super::library::Library;
@@ -19,6 +19,7 @@ use super::shelf::Shelf;
 use super::state::DenseState;
 use super::store::Store;
 use super::tone::Tone;
+use super::vectors::VectorFile;
 use super::watch::{Place, Snapshot};
 use crate::domain::{evidence::Gap, passage::Suggestion};
 use quick_cache::sync::Cache;
@@ -75,8 +76,9 @@ impl Retriever {
     pub fn open(place: Place, settings: RetrievalSettings, store: Option<Store>) -> Retriever {
         let snapshot = place.snapshot();
         let (library, problems) = place.load();
-        let state = if settings.embedder == super::settings::EmbedderChoice::Off { DenseState::Off } else { DenseState::Starting };
-        
+        let state =
+            if settings.embedder == super::settings::EmbedderChoice::Off { DenseState::Off } else { DenseState::Starting };
+
         Retriever {
             place,
             shelf: RwLock::new(Arc::new(Shelf::new(library, problems))),
@@ -151,11 +153,12 @@ impl Retriever {
             Gap::new("retrieve", "dense vectors", format!("{error}: this query was answered by its words alone"))
         })?;
         let runbooks: Vec<usize> = ranking.hits.iter().take(LEXICAL_CANDIDATES).map(|hit| hit.runbook).collect();
-        let wanted =
-            Wanted { library: &shelf.library, texts: &shelf.texts, query, vector: &vector, runbooks: &runbooks };
+        let (library, texts, positions) = (&*shelf.library, &*shelf.texts, shelf.positions());
+        let wanted = Wanted { library, texts, positions, query, vector: &vector, runbooks: &runbooks };
         if let Some(store) = &self.store
-            && let Some(scores) = store.search(&wanted).await
+            && let Some(mut scores) = store.search(&wanted).await
         {
+            scores.background = shelf.memory.dense().background();
             return Ok(scores);
         }
         shelf.memory.search(&wanted).await.map_err(|error| Gap::new("retrieve", "dense vectors", error.to_string()))
@@ -188,6 +191,21 @@ impl Retriever {
 
     pub(super) fn is_resting(&self) -> bool {
         self.next_try.read().unwrap_or_else(PoisonError::into_inner).is_some_and(|time| Instant::now() < time)
+    }
+
+    /// The same without changing anything on disk or elsewhere.
+    pub async fn look(&self) {
+        self.refresh(build::Patience::Look, &build::quiet).await;
+    }
+
+    /// `None` = the index is in the process alone.
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// Where vectors of this model are kept. `None` = there is no cache.
+    pub fn vector_file(&self, model: &ModelIdentity) -> Option<VectorFile> {
+        self.settings.cache_dir.as_ref().map(|cache| VectorFile::new(cache, model, &self.place.name()))
     }
 
     /// Looks for changes until the process ends.

@@ -4,10 +4,11 @@ use super::dense::{DenseText, texts};
 use super::embed::ModelIdentity;
 use super::index::{Contents, MemoryIndex, VectorIndex};
 use super::library::Library;
+use super::qdrant::points::ids_of;
 use super::runbook::Problem;
 use super::vectors::Vectors;
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 /// What a search sees, from its beginning to its end.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Shelf {
     pub problems: Arc<[Problem]>,
     /// Everything that is embedded.
     pub texts: Arc<[DenseText]>,
+    /// Where each text is, by the id of its point.
+    positions: Arc<OnceLock<HashMap<u128, u32>>>,
     pub memory: MemoryIndex,
     /// The model of the vectors. `None` = there are none.
     pub model: Option<ModelIdentity>,
@@ -26,7 +29,7 @@ impl Shelf {
     /// A library that is found by its words alone.
     pub fn new(library: Library, problems: Vec<Problem>) -> Shelf {
         let texts = texts(&library).into();
-        Shelf { library: Arc::new(library), problems: problems.into(), texts, memory: MemoryIndex::default(), model: None }
+        Shelf { library: Arc::new(library), problems: problems.into(), texts, positions: Arc::default(), memory: MemoryIndex::default(), model: None }
     }
 
     /// The texts that have no vector yet, each once.
@@ -37,8 +40,7 @@ impl Shelf {
 
     /// The same library with these vectors, whether or not all are there.
     pub async fn with_vectors(&self, model: &ModelIdentity, vectors: &Vectors) -> Shelf {
-        let contents =
-            Contents { library: &self.library, texts: &self.texts, vectors, model };
+        let contents = Contents { library: &self.library, texts: &self.texts, vectors, model };
         let memory = MemoryIndex::default();
         // The index in the process has no way to fail.
         let _ = memory.update(&contents, &|_, _| ()).await;
@@ -46,9 +48,18 @@ impl Shelf {
             library: Arc::clone(&self.library),
             problems: Arc::clone(&self.problems),
             texts: Arc::clone(&self.texts),
+            positions: Arc::clone(&self.positions),
             memory,
             model: Some(model.clone()),
         }
+    }
+
+    /// Where each text is, by the id of its point; found out on first use.
+    pub fn positions(&self) -> &HashMap<u128, u32> {
+        self.positions.get_or_init(|| {
+            let ids = ids_of(&self.library, &self.texts);
+            ids.into_iter().map(|(id, at)| (id, u32::try_from(at).unwrap_or(u32::MAX))).collect()
+        })
     }
 
     /// Whether some of its texts can be found by meaning.

@@ -12,7 +12,10 @@ pub enum DenseState {
     /// There is none; words alone answer.
     Missing(String),
     /// Some texts have no vector yet.
-    Building { done: usize, of: usize },
+    Building {
+        done: usize,
+        of: usize,
+    },
     /// Making vectors failed; those that there are answer.
     Partial(String),
     Ready,

@@ -7,6 +7,7 @@ use super::dense::DenseText;
 use super::embed::ModelIdentity;
 use super::fuse::DenseScores;
 use super::index::{Contents, IndexError, Progress, VectorIndex, Wanted};
+use super::library::Library;
 use super::shelf::Shelf;
 use super::vectors::Vectors;
 use crate::domain::evidence::Gap;
@@ -85,11 +86,16 @@ impl Store {
             return false;
         }
         let vectors = shelf.memory.dense().vectors();
-        let contents =
-            Contents { library: &shelf.library, texts: &shelf.texts, vectors: &vectors, model };
+        let contents = Contents { library: &shelf.library, texts: &shelf.texts, vectors: &vectors, model };
         match self.index.update(&contents, progress).await {
             Ok(changes) => {
-                tracing::info!(added = changes.added, removed = changes.removed, kept = changes.kept, "{} holds the runbooks", self.name);
+                tracing::info!(
+                    added = changes.added,
+                    removed = changes.removed,
+                    kept = changes.kept,
+                    "{} holds the runbooks",
+                    self.name
+                );
                 *self.holds.lock().unwrap_or_else(PoisonError::into_inner) = Some(holding);
                 self.well();
                 true
@@ -102,17 +108,31 @@ impl Store {
     }
 
     /// The vectors that it has of these texts; none where it does not answer.
-    pub async fn known(&self, texts: &[&DenseText], model: &ModelIdentity) -> Vectors {
+    pub async fn known(&self, library: &Library, texts: &[&DenseText], model: &ModelIdentity) -> Vectors {
         if self.is_resting() {
             return Vectors::default();
         }
-        match self.index.known(texts, model).await {
+        match self.index.known(library, texts, model).await {
             Ok(vectors) => vectors,
             Err(error) => {
                 self.unwell(&error);
                 Vectors::default()
             }
         }
+    }
+
+    /// What is in it and should not be, or the other way round.
+    pub async fn verify(&self, shelf: &Shelf) -> Vec<String> {
+        let Some(model) = &shelf.model else { return Vec::new() };
+        let vectors = shelf.memory.dense().vectors();
+        let contents = Contents { library: &shelf.library, texts: &shelf.texts, vectors: &vectors, model };
+        self.index.verify(&contents).await.unwrap_or_else(|error| vec![error.to_string()])
+    }
+
+    /// The next update makes everything anew beside what is there.
+    pub fn start_afresh(&self) {
+        self.index.start_afresh();
+        *self.holds.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn holding(&self) -> Option<Holding> {

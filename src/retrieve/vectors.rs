@@ -152,7 +152,8 @@ impl VectorFile {
 
 /// FNV-1a; finds bits that fell over, and is no seal.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     hash.to_le_bytes()
 }
 
@@ -204,7 +205,8 @@ mod tests {
         let mut flipped = sound.clone();
         let middle_of_first = super::HEADER_BYTES + 33;
         flipped[middle_of_first] ^= 1;
-        for (content, left) in [(flipped, 1), (sound[..sound.len() - 5].to_vec(), 1), (b"nonsense".to_vec(), 0), (Vec::new(), 0)] {
+        for (content, left) in [(flipped, 1), (sound[..sound.len() - 5].to_vec(), 1), (b"nonsense".to_vec(), 0), (Vec::new(), 0)]
+        {
             std::fs::write(file.path(), &content).expect("the file");
             let loaded = file.load();
             assert_eq!(loaded.vectors.len(), left);

@@ -157,9 +157,8 @@ fn gemini_body(model: &str, texts: &[&str], purpose: Purpose) -> Value {
         Purpose::Query => "RETRIEVAL_QUERY",
         Purpose::Passage => "RETRIEVAL_DOCUMENT",
     };
-    let request = |text: &&str| {
-        json!({"model": format!("models/{model}"), "content": {"parts": [{"text": text}]}, "taskType": task})
-    };
+    let request =
+        |text: &&str| json!({"model": format!("models/{model}"), "content": {"parts": [{"text": text}]}, "taskType": task});
     json!({"requests": texts.iter().map(request).collect::<Vec<_>>()})
 }
 

@@ -140,7 +140,8 @@ impl LocalModel {
         };
         let max_tokens = manifest.as_ref().map_or_else(|| stated_max_tokens(folder), |manifest| manifest.max_tokens);
         let lower = id.to_lowercase();
-        let prefixes = PREFIXES.iter().find(|(part, _)| lower.contains(part)).map_or(Prefixes::default(), |&(_, prefixes)| prefixes);
+        let prefixes =
+            PREFIXES.iter().find(|(part, _)| lower.contains(part)).map_or(Prefixes::default(), |&(_, prefixes)| prefixes);
         let sha256 = hex_digest(&[&onnx, &tokenizer.tokenizer_file]);
         Ok(LocalModel {
             pooling: pooling.unwrap_or(Pooling::Mean),

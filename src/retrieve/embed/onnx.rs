@@ -46,7 +46,9 @@ impl OnnxEmbedder {
         for (number, session) in sessions.into_iter().enumerate() {
             let jobs = Arc::clone(&jobs);
             let thread = std::thread::Builder::new().name(format!("embed-{number}"));
-            thread.spawn(move || work(session, &jobs)).map_err(|error| EmbedError::Unusable(format!("no thread to embed on: {error}")))?;
+            thread
+                .spawn(move || work(session, &jobs))
+                .map_err(|error| EmbedError::Unusable(format!("no thread to embed on: {error}")))?;
         }
         Ok(OnnxEmbedder { identity, prefixes, threads, queue: Mutex::new(queue) })
     }
