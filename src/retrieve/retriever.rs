@@ -94,6 +94,12 @@ impl Retriever {
         }
     }
 
+    /// With an embedder that is made already.
+    pub fn with_embedder(self, embedder: SharedEmbedder) -> Retriever {
+        self.set_embedder(embedder);
+        self
+    }
+
     /// What there is now; stays as it is for whoever holds it.
     pub fn shelf(&self) -> Arc<Shelf> {
         Arc::clone(&self.shelf.read().unwrap_or_else(PoisonError::into_inner))

@@ -4,5 +4,6 @@ mod classify;
 mod cli;
 mod http;
 mod readme;
+mod retrieve;
 mod support;
 mod tidy;

@@ -1,6 +1,8 @@
 //! The service as a client sees it, without a socket.
 
 pub mod cli;
+pub mod qdrant;
+pub mod words;
 
 use std::sync::{Arc, LazyLock};
 
