@@ -39,7 +39,8 @@ pub fn run(command: &ModelCommand, settings: &KnowledgeSettings) -> Result<Outco
     let loaded = block_on(model::load(&settings))?;
     match command {
         ModelCommand::Status => {
-            let shown = |path: Option<std::path::PathBuf>| path.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+            let shown =
+                |path: Option<std::path::PathBuf>| path.map_or_else(|| "none".to_owned(), |path| path.display().to_string());
             if settings.endpoint().is_none() {
                 writeln!(out, "model    {}", shown(model::model_folder(&settings)))?;
                 writeln!(out, "runtime  {}", shown(model::runtime(&settings)))?;

@@ -46,7 +46,8 @@ impl Bar {
     /// The same for bytes, without a guess of how long it takes.
     pub fn show_bytes(&self, what: &str, done: u64, of: u64) {
         const MEBIBYTE: u64 = 1 << 20;
-        let in_mebibytes = |bytes: u64| usize::try_from(if of > MEBIBYTE { bytes / MEBIBYTE } else { bytes }).unwrap_or(usize::MAX);
+        let in_mebibytes =
+            |bytes: u64| usize::try_from(if of > MEBIBYTE { bytes / MEBIBYTE } else { bytes }).unwrap_or(usize::MAX);
         self.show(what, in_mebibytes(done), in_mebibytes(of));
     }
 

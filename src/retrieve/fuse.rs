@@ -81,7 +81,8 @@ pub fn fuse(library: &Library, ranking: Ranking, dense: &DenseScores, tone: Tone
         let mut hit = hit.unwrap_or_else(|| Hit::of(runbook));
         let strength = hit.raw / asked;
         // A runbook that has no vector yet is taken to be as near as any.
-        let strength = strength / (strength + HALF_STRENGTH) + DENSE_SHARE * damping * nearness(cosine.unwrap_or_else(|| dense.floor.unwrap_or(middling)));
+        let strength = strength / (strength + HALF_STRENGTH)
+            + DENSE_SHARE * damping * nearness(cosine.unwrap_or_else(|| dense.floor.unwrap_or(middling)));
         hit.dense = cosine;
         hit.score = confidence(strength);
         hit.passage = library.passages_of(runbook).max_by(|&one, &other| {

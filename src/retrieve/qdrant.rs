@@ -12,8 +12,8 @@ pub mod points;
 pub mod sparse;
 
 use self::points::{id_of, ids_of, payload_indexes, point, uuid_of};
-use super::embed::ModelIdentity;
 use super::dense::DenseText;
+use super::embed::ModelIdentity;
 use super::fuse::DenseScores;
 use super::index::{Changes, Contents, Doing, IndexError, Progress, VectorIndex, Wanted};
 use super::library::Library;
@@ -93,7 +93,8 @@ impl QdrantIndex {
     async fn is_ours(&self, collection: &str, model: &ModelIdentity) -> Result<bool, IndexError> {
         let info = self.client.collection_info(collection).await.map_err(down)?.result;
         let metadata = info.and_then(|info| info.config).map(|config| config.metadata).unwrap_or_default();
-        let says = |name: &str, value: &str| metadata.get(name).and_then(|found| found.as_str()).is_some_and(|text| text == value);
+        let says =
+            |name: &str, value: &str| metadata.get(name).and_then(|found| found.as_str()).is_some_and(|text| text == value);
         Ok(says("faultline_model", &model.key()) && says("faultline_form", &FORM.to_string()))
     }
 
@@ -194,7 +195,9 @@ impl QdrantIndex {
         let all = self.client.list_collections().await.map_err(down)?.collections;
         for collection in all {
             let is_of_alias = collection.name.strip_prefix(&self.alias).is_some_and(|rest| {
-                rest.starts_with('-') && (rest.ends_with("-a") || rest.ends_with("-b")) && rest.len() == "-0123456789abcdef-a".len()
+                rest.starts_with('-')
+                    && (rest.ends_with("-a") || rest.ends_with("-b"))
+                    && rest.len() == "-0123456789abcdef-a".len()
             });
             if is_of_alias && collection.name != kept {
                 self.client.delete_collection(collection.name).await.map_err(down)?;

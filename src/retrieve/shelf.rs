@@ -29,7 +29,14 @@ impl Shelf {
     /// A library that is found by its words alone.
     pub fn new(library: Library, problems: Vec<Problem>) -> Shelf {
         let texts = texts(&library).into();
-        Shelf { library: Arc::new(library), problems: problems.into(), texts, positions: Arc::default(), memory: MemoryIndex::default(), model: None }
+        Shelf {
+            library: Arc::new(library),
+            problems: problems.into(),
+            texts,
+            positions: Arc::default(),
+            memory: MemoryIndex::default(),
+            model: None,
+        }
     }
 
     /// The texts that have no vector yet, each once.

@@ -32,7 +32,10 @@ impl Site {
     fn new(name: &str) -> Self {
         let site = Self { folder: Folder::new(name) };
         std::fs::create_dir_all(site.path("runbooks/nested")).expect("a folder can be made");
-        site.write("disk.md", "# DiskFull\n\n## Meaning\n\nNo space is left on the device.\n\n## Mitigation\n\nDelete old files.\n");
+        site.write(
+            "disk.md",
+            "# DiskFull\n\n## Meaning\n\nNo space is left on the device.\n\n## Mitigation\n\nDelete old files.\n",
+        );
         site.write("nested/dns.md", "# NameServerSlow\n\n## Meaning\n\nLookups of host names take long.\n");
         site.write("cert.md", "# CertificateExpired\n\n## Meaning\n\nThe certificate is past its last day.\n");
         site

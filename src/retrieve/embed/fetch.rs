@@ -81,7 +81,8 @@ pub fn fetch(cache: &Path, python: &str, report: FetchReport<'_>) -> Result<(), 
     let mut files = BTreeMap::new();
     for name in KEPT {
         let from = path("out").join(name);
-        let content = fs::read(&from).map_err(|error| FetchError::Step { step: "making the model", why: format!("{name}: {error}") })?;
+        let content =
+            fs::read(&from).map_err(|error| FetchError::Step { step: "making the model", why: format!("{name}: {error}") })?;
         files.insert(name.to_owned(), sha256(&content));
         write(&model.join(name), &content)?;
     }

@@ -67,8 +67,7 @@ pub fn point(contents: &Contents<'_>, id: u128, at: usize) -> Option<PointStruct
         "text": passage.map(|passage| passage.text.as_str()),
     });
     let (indices, values) = sparse::passage(&text.text);
-    let vectors = NamedVectors::default()
-        .add_vector(DENSE, vector.to_vec())
-        .add_vector(WORDS, Vector::new_sparse(indices, values));
+    let vectors =
+        NamedVectors::default().add_vector(DENSE, vector.to_vec()).add_vector(WORDS, Vector::new_sparse(indices, values));
     Some(PointStruct::new(uuid_of(id), vectors, Payload::try_from(payload).ok()?))
 }

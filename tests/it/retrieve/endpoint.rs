@@ -2,7 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Json, Router, extract::State, http::{HeaderMap, StatusCode, Uri}, response::IntoResponse};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::IntoResponse,
+};
 use faultline::{
     net::Secret,
     retrieve::{Retriever, settings::EmbedderChoice, settings::RetrievalSettings},
@@ -26,7 +31,12 @@ enum Answer {
     Error,
 }
 
-async fn serve(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap, Json(body): Json<Value>) -> axum::response::Response {
+async fn serve(
+    State(service): State<Arc<Service>>,
+    uri: Uri,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> axum::response::Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = header("authorization").or_else(|| header("x-goog-api-key"));
     service.asked.lock().expect("no panic").push((uri.path().to_owned(), key, body.clone()));
@@ -46,7 +56,8 @@ async fn serve(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap
         vectors.iter_mut().for_each(|vector| vector.truncate(50));
     }
     let answer = if uri.path().ends_with("/embeddings") {
-        let items: Vec<Value> = vectors.iter().enumerate().rev().map(|(index, vector)| json!({"index": index, "embedding": vector})).collect();
+        let items: Vec<Value> =
+            vectors.iter().enumerate().rev().map(|(index, vector)| json!({"index": index, "embedding": vector})).collect();
         json!({"object": "list", "data": items})
     } else if uri.path().ends_with("/api/embed") {
         json!({"embeddings": vectors})
@@ -57,7 +68,8 @@ async fn serve(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap
 }
 
 async fn start() -> (Arc<Service>, String) {
-    let service = Arc::new(Service { asked: Mutex::default(), embedder: WordsEmbedder::new("m"), answer: Mutex::new(Answer::Vectors) });
+    let service =
+        Arc::new(Service { asked: Mutex::default(), embedder: WordsEmbedder::new("m"), answer: Mutex::new(Answer::Vectors) });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let router = Router::new().fallback(serve).with_state(Arc::clone(&service));
@@ -99,7 +111,9 @@ async fn an_endpoint_that_fails_is_a_gap() {
     let settings = RetrievalSettings { embedder: EmbedderChoice::Openai, embedding_url: url, ..site.settings() };
     let retriever = Retriever::open(site.place(), settings.clone(), None);
     refresh(&retriever).await;
-    for (answer, why) in [(Answer::WrongDimension, "a vector of 50 numbers where 96 are expected"), (Answer::Error, "the model is out")] {
+    for (answer, why) in
+        [(Answer::WrongDimension, "a vector of 50 numbers where 96 are expected"), (Answer::Error, "the model is out")]
+    {
         *service.answer.lock().expect("no panic") = answer;
         let text = format!("no space is left on the device {why}");
         let found = retriever.search(&faultline::retrieve::Query { text: &text, ..Default::default() }, 3).await;

@@ -63,7 +63,10 @@ async fn impatience_answers_by_words_and_says_what_is_left() {
     let embedder = Arc::new(WordsEmbedder::new("m"));
     let retriever = site.opened(&embedder, None);
     retriever.refresh(Patience::Texts(6), &|_| ()).await;
-    assert_eq!((embedder.passages(), gaps(&retriever)), (0, vec!["dense vectors: 0 of 7 passages have their vector so far".to_owned()]));
+    assert_eq!(
+        (embedder.passages(), gaps(&retriever)),
+        (0, vec!["dense vectors: 0 of 7 passages have their vector so far".to_owned()])
+    );
     assert_eq!(ask(&retriever, "no space is left on the device").await[0].runbook, "disk.md");
     let steps = std::sync::Mutex::new(Vec::new());
     retriever.refresh(Patience::Texts(7), &|step| steps.lock().expect("no panic").push(step)).await;

@@ -66,7 +66,8 @@ impl Version {
     }
 }
 
-const DISK: (&str, &str) = ("disk.md", "# Disk full\n\n## Meaning\n\nNo space left on the device.\n\n## Fix\n\nDelete old files.\n");
+const DISK: (&str, &str) =
+    ("disk.md", "# Disk full\n\n## Meaning\n\nNo space left on the device.\n\n## Fix\n\nDelete old files.\n");
 const DNS: (&str, &str) = ("a/dns.md", "# Names\n\nLookups take long.\n");
 const CERT: (&str, &str) = ("cert.md", "# Certificate\n\nIt is old.\n");
 
@@ -130,7 +131,8 @@ async fn a_long_library_comes_in_batches_and_the_nearest_are_exact() {
     let text = "alpha42 beta0 gamma3";
     let found = version.cosines(&*index, text).await;
     let vector = version.embedder.vector(text);
-    let mut exact: Vec<f32> = version.texts.iter().map(|text| version.vectors[&text.key].iter().zip(&vector).map(|(a, b)| a * b).sum()).collect();
+    let mut exact: Vec<f32> =
+        version.texts.iter().map(|text| version.vectors[&text.key].iter().zip(&vector).map(|(a, b)| a * b).sum()).collect();
     exact.sort_by(|one, other| other.total_cmp(one));
     let mut found: Vec<f32> = found.into_iter().filter(|cosine| *cosine >= -1.01).collect();
     found.sort_by(|one, other| other.total_cmp(one));

@@ -23,7 +23,8 @@ async fn both_indexes_rank_alike() {
     let site = Site::new("qdrant-alike");
     let server = FakeQdrant::start().await;
     let embedder = Arc::new(WordsEmbedder::new("m"));
-    let open = |store| Retriever::open(Place::BuiltIn, site.settings(), store).with_embedder(Arc::<WordsEmbedder>::clone(&embedder));
+    let open =
+        |store| Retriever::open(Place::BuiltIn, site.settings(), store).with_embedder(Arc::<WordsEmbedder>::clone(&embedder));
     let (here, there) = (open(None), open(store(&server)));
     refresh(&here).await;
     refresh(&there).await;
@@ -33,7 +34,8 @@ async fn both_indexes_rank_alike() {
     for line in cases.lines() {
         let case: serde_json::Value = serde_json::from_str(line).expect("a case");
         let text = case["query"].as_str().expect("a query");
-        let top = |found: Vec<faultline::domain::passage::Suggestion>| found.into_iter().map(|one| one.runbook).collect::<Vec<_>>();
+        let top =
+            |found: Vec<faultline::domain::passage::Suggestion>| found.into_iter().map(|one| one.runbook).collect::<Vec<_>>();
         let (one, other) = (top(ask(&here, text).await), top(ask(&there, text).await));
         all += 1;
         same += usize::from(one == other);

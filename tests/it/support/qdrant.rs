@@ -16,9 +16,8 @@ use qdrant_client::qdrant::{
     ListCollectionsResponse, NamedVectorsOutput, PointId, PointStruct, PointsOperationResponse, PrefetchQuery, Query,
     QueryBatchPoints, QueryBatchResponse, QueryPoints, QueryResponse, RetrievedPoint, ScoredPoint, ScrollPoints, ScrollResponse,
     SparseVector, UpdateResult, UpsertPoints, Value, VectorOutput, VectorsOutput, alias_operations, collections_server,
-    condition::ConditionOneOf,
-    point_id::PointIdOptions, points_selector::PointsSelectorOneOf, points_server, qdrant_server, query, vector, vector_input,
-    vector_output, vectors, vectors_config, vectors_output,
+    condition::ConditionOneOf, point_id::PointIdOptions, points_selector::PointsSelectorOneOf, points_server, qdrant_server,
+    query, vector, vector_input, vector_output, vectors, vectors_config, vectors_output,
 };
 use tokio::net::TcpListener;
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
@@ -183,7 +182,10 @@ impl Collection {
             _ => self.nearest(request.query.as_ref(), request.using.as_deref(), request.filter.as_ref())?,
         };
         found.truncate(limit);
-        Ok(found.into_iter().map(|(id, score)| ScoredPoint { id: Some(PointId::from(id)), score, ..ScoredPoint::default() }).collect())
+        Ok(found
+            .into_iter()
+            .map(|(id, score)| ScoredPoint { id: Some(PointId::from(id)), score, ..ScoredPoint::default() })
+            .collect())
     }
 
     fn prefetch(&self, prefetch: &PrefetchQuery) -> Result<Vec<(String, f32)>, Status> {
@@ -207,7 +209,8 @@ impl Collection {
             (Some(vector_input::Variant::Sparse(vector)), Some("words")) => {
                 let words: Vec<(u32, f32)> = vector.indices.iter().copied().zip(vector.values.iter().copied()).collect();
                 let weighed: Vec<(u32, f32)> = words.into_iter().map(|(word, weight)| (word, weight * self.idf(word))).collect();
-                let score = |point: &Point| weighed.iter().filter_map(|(word, weight)| Some(point.sparse.get(word)? * weight)).sum();
+                let score =
+                    |point: &Point| weighed.iter().filter_map(|(word, weight)| Some(point.sparse.get(word)? * weight)).sum();
                 points.map(|(id, point)| (id.clone(), score(point))).filter(|(_, score)| *score > 0.0).collect()
             }
             (_, using) => return Err(Status::invalid_argument(format!("Wrong input: vector {using:?}"))),
@@ -221,7 +224,8 @@ impl Collection {
             return 1.0;
         }
         #[expect(clippy::cast_precision_loss, reason = "a count of points")]
-        let (all, with) = (self.points.len() as f32, self.points.values().filter(|point| point.sparse.contains_key(&word)).count() as f32);
+        let (all, with) =
+            (self.points.len() as f32, self.points.values().filter(|point| point.sparse.contains_key(&word)).count() as f32);
         (1.0 + (all - with + 0.5) / (with + 0.5)).ln()
     }
 }
