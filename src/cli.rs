@@ -38,7 +38,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  it could not be done, or a check found problems; the reason is on stderr
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category
-  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches; `model status`: not ready";
+  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches";
 
 #[derive(Debug, Subcommand)]
 enum Command {

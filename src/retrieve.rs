@@ -1,11 +1,13 @@
 //! Retrieval: which runbook fits, and which passage of it.
 //!
 //! ```text
-//! files -> runbook (front matter, sections) -> passages -> lexical index
-//! query -> words (denoised, codes explained) ----------------^ -> suggestions, or none: no runbook fits
+//! files -> runbook (front matter, sections) -> passages ─┬─> lexical index ──┐
+//!                                                        └─> vectors ────────┤
+//! query -> words (denoised, codes explained), one vector ────────────────> fuse -> suggestions, or none: no runbook fits
 //! ```
 //!
-//! Everything here is plain computation on text; only loading a library reads files.
+//! `Retriever` is what the rest of the program holds. Ranking is plain computation; files, models and servers are reached by
+//! what keeps the library fresh.
 
 pub mod build;
 pub mod decisive;

@@ -29,7 +29,7 @@ pub enum ModelCommand {
         #[arg(long, default_value = hub::DEFAULT_URL)]
         hub: String,
     },
-    /// Tell whether the model can be used, and where it is; exit code 4 where it cannot
+    /// Tell whether the model can be used, and where it is; exit code 1 where it cannot
     Status,
 }
 
@@ -52,7 +52,7 @@ pub fn run(command: &ModelCommand, settings: &KnowledgeSettings) -> Result<Outco
                 }
                 Err(error) => {
                     writeln!(out, "not ready: {error}")?;
-                    Ok(Outcome::NothingFound)
+                    Ok(Outcome::ProblemsFound)
                 }
             }
         }

