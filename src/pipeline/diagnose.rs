@@ -51,13 +51,12 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
         Arc::new(fresh(stages, question).await)
     } else {
         let asked = (stages.retriever.epoch(), question.clone());
-        match stages.answers.get(&asked) {
-            Some(answer) => answer,
-            None => {
-                let answer = Arc::new(fresh(stages, question).await);
-                stages.answers.insert(asked, Arc::clone(&answer));
-                answer
-            }
+        if let Some(answer) = stages.answers.get(&asked) {
+            answer
+        } else {
+            let answer = Arc::new(fresh(stages, question).await);
+            stages.answers.insert(asked, Arc::clone(&answer));
+            answer
         }
     };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer }

@@ -91,7 +91,9 @@ pub fn normalised(mut vector: Vector) -> Option<Vector> {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, reason = "numbers of at most one; a vector holds f32")]
-    vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+    for x in &mut vector {
+        *x = (f64::from(*x) / length) as f32;
+    }
     Some(vector)
 }
 

@@ -152,10 +152,11 @@ impl QdrantIndex {
         let other = if current.as_deref() == Some(&*name('a')) { name('b') } else { name('a') };
         let exists = self.client.collection_exists(&other).await.map_err(down)?;
         // What an interrupted update left is continued, if it is of the same model and form.
-        if exists && !(self.is_ours(&other, model).await? && !afresh) {
+        let is_begun = exists && !afresh && self.is_ours(&other, model).await?;
+        if exists && !is_begun {
             self.client.delete_collection(&other).await.map_err(down)?;
-            self.create(&other, model).await?;
-        } else if !exists {
+        }
+        if !is_begun {
             self.create(&other, model).await?;
         }
         Ok((other, false))

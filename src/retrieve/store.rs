@@ -177,6 +177,8 @@ impl Store {
 fn fingerprint(texts: &[DenseText]) -> u64 {
     use std::hash::{Hash, Hasher};
     let mut hasher = std::hash::DefaultHasher::new();
-    texts.iter().for_each(|text| (text.key, text.runbook, text.passage).hash(&mut hasher));
+    for text in texts {
+        (text.key, text.runbook, text.passage).hash(&mut hasher);
+    }
     hasher.finish()
 }

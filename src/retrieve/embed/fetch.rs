@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn every_package_is_pinned_with_its_checksums() {
         for text in [REQUIREMENTS, WEIGHTS] {
-            let packages: Vec<&str> = text.split("\n").filter(|line| line.contains("==")).collect();
+            let packages: Vec<&str> = text.split('\n').filter(|line| line.contains("==")).collect();
             assert!(!packages.is_empty());
             let joined = text.replace("\\\n", " ");
             assert!(joined.lines().all(|line| line.contains("==") && line.contains("--hash=sha256:")), "{text}");

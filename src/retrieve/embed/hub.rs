@@ -35,10 +35,9 @@ pub async fn fetch(cache: &Path, name: &str, hub: &str, report: HubReport<'_>) -
     let listed = known(name).ok_or_else(unknown)?;
     let (code, weights, further) = known_files(&listed).ok_or_else(unknown)?;
     let of = (1 + TOKENIZER_FILES.len() + further.len()) as u64;
-    let mut done = 0;
     let mut kept = BTreeMap::new();
     let names = std::iter::once(weights.as_str()).chain(TOKENIZER_FILES).chain(further.iter().map(String::as_str));
-    for file in names {
+    for (done, file) in (0_u64..).zip(names) {
         report(file, done, of);
         let client = net::client(DEADLINE).map_err(|source| HubError::Get { file: file.to_owned(), source })?;
         let request = client.get(format!("{}/{code}/resolve/main/{file}", hub.trim_end_matches('/')));
@@ -47,7 +46,6 @@ pub async fn fetch(cache: &Path, name: &str, hub: &str, report: HubReport<'_>) -
         // `onnx/model.onnx` is kept as `model.onnx`.
         let short = file.rsplit('/').next().unwrap_or(file);
         kept.insert(folder_file(short), content);
-        done += 1;
     }
     let pooling = match TextEmbedding::get_default_pooling_method(&listed) {
         Some(Pooling::Mean) => "mean",

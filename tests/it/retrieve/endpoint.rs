@@ -53,7 +53,9 @@ async fn serve(
     };
     let mut vectors: Vec<Vec<f32>> = texts.iter().map(|text| service.embedder.vector(text)).collect();
     if answer == Answer::WrongDimension {
-        vectors.iter_mut().for_each(|vector| vector.truncate(50));
+        for vector in &mut vectors {
+            vector.truncate(50);
+        }
     }
     let answer = if uri.path().ends_with("/embeddings") {
         let items: Vec<Value> =

@@ -13,9 +13,9 @@ use crate::support::{
     words::WordsEmbedder,
 };
 
-fn store(server: &FakeQdrant) -> Option<Store> {
+fn store(server: &FakeQdrant) -> Store {
     let index = QdrantIndex::new(&server.url, &Secret::default(), "faultline").expect("a valid address");
-    Some(Store::new(Arc::new(index), "Qdrant"))
+    Store::new(Arc::new(index), "Qdrant")
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn both_indexes_rank_alike() {
     let embedder = Arc::new(WordsEmbedder::new("m"));
     let open =
         |store| Retriever::open(Place::BuiltIn, site.settings(), store).with_embedder(Arc::<WordsEmbedder>::clone(&embedder));
-    let (here, there) = (open(None), open(store(&server)));
+    let (here, there) = (open(None), open(Some(store(&server))));
     refresh(&here).await;
     refresh(&there).await;
     assert_eq!((gaps(&here), gaps(&there)), (vec![], vec![]));
@@ -49,13 +49,13 @@ async fn a_second_replica_embeds_nothing_and_a_changed_runbook_moves_only_its_ow
     let site = Site::new("qdrant-replica");
     let server = FakeQdrant::start().await;
     let embedder = Arc::new(WordsEmbedder::new("m"));
-    let first = site.retriever(&embedder, store(&server)).await;
+    let first = site.retriever(&embedder, Some(store(&server))).await;
     let whole = server.upserted();
     assert_eq!((embedder.passages(), whole), (7, 7));
 
     std::fs::remove_dir_all(site.path("cache")).expect("a cache");
     let other = Arc::new(WordsEmbedder::new("m"));
-    let second = site.retriever(&other, store(&server)).await;
+    let second = site.retriever(&other, Some(store(&server))).await;
     assert_eq!((other.passages(), server.upserted()), (0, whole), "all vectors were there");
     assert_eq!(ask(&second, "no space is left").await, ask(&first, "no space is left").await);
 
@@ -71,7 +71,7 @@ async fn while_qdrant_is_down_the_process_answers_and_says_so() {
     let server = FakeQdrant::start().await;
     let embedder = Arc::new(WordsEmbedder::new("m"));
     server.set(Fault::Refuses);
-    let retriever = site.retriever(&embedder, store(&server)).await;
+    let retriever = site.retriever(&embedder, Some(store(&server))).await;
     assert!(gaps(&retriever)[0].contains("out of order: the index in the process answers"), "{:?}", gaps(&retriever));
     assert_eq!(ask(&retriever, "no space is left on the device").await[0].runbook, "disk.md");
 
@@ -99,14 +99,14 @@ async fn a_full_index_that_is_interrupted_is_not_seen_and_goes_on_later() {
     }
     let server = FakeQdrant::start().await;
     let old = Arc::new(WordsEmbedder::new("old"));
-    site.retriever(&old, store(&server)).await;
+    site.retriever(&old, Some(store(&server))).await;
     let seen = server.behind("faultline");
 
     // Another model: everything is made anew, and the server goes down in the middle.
     let new = Arc::new(WordsEmbedder::new("new"));
     let before = server.upserted();
     server.set(Fault::FailsAfterBatches(2));
-    let retriever = site.retriever(&new, store(&server)).await;
+    let retriever = site.retriever(&new, Some(store(&server))).await;
     let first_part = server.upserted() - before;
     assert_eq!((server.behind("faultline"), first_part), (seen.clone(), 256));
     assert!(!gaps(&retriever).is_empty());
@@ -125,6 +125,6 @@ async fn an_old_qdrant_is_named() {
     let site = Site::new("qdrant-old");
     let server = FakeQdrant::start().await;
     server.set(Fault::IsOld);
-    let retriever = site.retriever(&Arc::new(WordsEmbedder::new("m")), store(&server)).await;
+    let retriever = site.retriever(&Arc::new(WordsEmbedder::new("m")), Some(store(&server))).await;
     assert!(gaps(&retriever)[0].contains("1.7.4 is older than 1.10"), "{:?}", gaps(&retriever));
 }

@@ -283,13 +283,13 @@ macro_rules! service {
 type Done = Result<Response<CollectionOperationResponse>, Status>;
 type Updated = Result<Response<PointsOperationResponse>, Status>;
 
-fn done() -> Done {
-    Ok(Response::new(CollectionOperationResponse { result: true, time: 0.0 }))
+fn done() -> Response<CollectionOperationResponse> {
+    Response::new(CollectionOperationResponse { result: true, time: 0.0 })
 }
 
-fn updated() -> Updated {
+fn updated() -> Response<PointsOperationResponse> {
     let result = Some(UpdateResult { operation_id: None, status: 2 });
-    Ok(Response::new(PointsOperationResponse { result, ..PointsOperationResponse::default() }))
+    Response::new(PointsOperationResponse { result, ..PointsOperationResponse::default() })
 }
 
 service! {
@@ -312,7 +312,7 @@ service! {
                 return Err(Status::invalid_argument("named vectors are expected"));
             };
             let dense = vectors.map.get("dense").ok_or_else(|| Status::invalid_argument("no dense vectors"))?;
-            let words = request.sparse_vectors_config.and_then(|config| config.map.get("words").cloned());
+            let words = request.sparse_vectors_config.and_then(|config| config.map.get("words").copied());
             let collection = Collection {
                 dimension: usize::try_from(dense.size).expect("a dimension"),
                 has_idf: words.is_some_and(|words| words.modifier == Some(1)),
@@ -322,14 +322,14 @@ service! {
             if self.0.collections().insert(request.collection_name, collection).is_some() {
                 return Err(Status::already_exists("it exists"));
             }
-            done()
+            Ok(done())
         }
         async fn delete(&self, request: Request<DeleteCollection>) -> Done {
             self.0.check()?;
             let name = request.into_inner().collection_name;
             self.0.collections().remove(&name);
             self.0.aliases.lock().expect("no panic").retain(|_, collection| *collection != name);
-            done()
+            Ok(done())
         }
         async fn update_aliases(&self, request: Request<qdrant_client::qdrant::ChangeAliases>) -> Done {
             self.0.check()?;
@@ -344,7 +344,7 @@ service! {
                     _ => return Err(Status::unimplemented("an action of this kind")),
                 }
             }
-            done()
+            Ok(done())
         }
         async fn list_aliases(&self, _: Request<ListAliasesRequest>) -> Result<Response<ListAliasesResponse>, Status> {
             self.0.check()?;
@@ -387,7 +387,7 @@ service! {
                 request.points.into_iter().try_for_each(|point| collection.insert(point))
             })?;
             self.0.upserted.fetch_add(count, Ordering::Relaxed);
-            updated()
+            Ok(updated())
         }
         async fn delete(&self, request: Request<DeletePoints>) -> Updated {
             let request = request.into_inner();
@@ -397,7 +397,7 @@ service! {
             self.0.with(&request.collection_name, |collection| {
                 list.ids.iter().try_for_each(|id| key(Some(id)).map(|id| _ = collection.points.remove(&id)))
             })?;
-            updated()
+            Ok(updated())
         }
         async fn get(&self, request: Request<GetPoints>) -> Result<Response<GetResponse>, Status> {
             let request = request.into_inner();
@@ -414,7 +414,7 @@ service! {
                 collection.indexes.push(request.field_name);
                 Ok(())
             })?;
-            updated()
+            Ok(updated())
         }
         async fn scroll(&self, request: Request<ScrollPoints>) -> Result<Response<ScrollResponse>, Status> {
             let request = request.into_inner();
