@@ -16,7 +16,7 @@ use crate::{
     },
     guard,
     reason::rules::Advice,
-    retrieve::query::Query,
+    retrieve::{query::Query, score::NO_FIT_BELOW},
 };
 
 /// A request that passed intake.
@@ -134,7 +134,8 @@ async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> R
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
     let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
     let found = stages.retriever.search(&query, PASSAGES).await;
-    let suggestions = found.suggestions;
+    // In a diagnosis only what fits is named; whoever asks for suggestions gets what is worth a look.
+    let suggestions: Vec<_> = found.suggestions.into_iter().filter(|one| one.score >= NO_FIT_BELOW).collect();
     let library = stages.retriever.library();
     let own = advice.runbook.iter().filter(|id| library.get(id).is_some()).cloned();
     let mut related: Vec<String> = own.collect();

@@ -58,7 +58,7 @@ const USUAL_BACKGROUND: f32 = 0.35;
 
 /// The strength at which a runbook is as likely to fit as not, and how fast that changes. Set on the labelled questions so
 /// that [`super::score::NO_FIT_BELOW`] separates those that no runbook answers; `evaluate` holds the figures.
-const MIDDLE: f64 = 0.62;
+const MIDDLE: f64 = 0.6;
 const SPREAD: f64 = 0.115;
 
 /// The runbooks by both parts, best first, whether they fit or not; equally good ones in order of their files.

@@ -12,7 +12,7 @@ use super::postings::{Counts, Postings, Vocabulary, number, rarity, rarity_of};
 use super::query::{Query, QueryWords};
 use super::ranking::{Hit, Ranking};
 use super::runbook::{Runbook, stem, without_extension};
-use super::score::{Evidence, NO_FIT_BELOW, confidence};
+use super::score::{Evidence, NO_LOOK_BELOW, confidence, worth_showing};
 use super::tokens::Stems;
 use super::tone::{GOOD_NEWS_SHARE, Tone};
 use crate::domain::passage::Passage;
@@ -146,8 +146,8 @@ impl Index {
     /// The runbooks that fit, best first; equally good ones in order of their files.
     pub fn search(&self, query: &Query<'_>, limit: usize) -> Vec<Hit> {
         let mut hits = self.ranked(query, limit).hits;
-        hits.retain(|hit| hit.score >= NO_FIT_BELOW);
-        hits.truncate(limit);
+        let shown = worth_showing(hits.iter().map(|hit| hit.score));
+        hits.truncate(shown.min(limit));
         hits
     }
 
@@ -198,7 +198,7 @@ impl Index {
             hits.push(Hit { runbook, passage, score, raw, dense: None, matched: Vec::new() });
         }
         hits.sort_by(|one, other| self.order(one, other));
-        for hit in hits.iter_mut().take_while(|hit| hit.score >= NO_FIT_BELOW).take(explained) {
+        for hit in hits.iter_mut().take_while(|hit| hit.score >= NO_LOOK_BELOW).take(explained) {
             hit.matched = self.matched(hit.runbook, &terms);
         }
         Ranking { hits, passage_scores, asked: terms.mass }

@@ -13,7 +13,7 @@ use super::library::Library;
 use super::plain::query_text;
 use super::query::Query;
 use super::ranking::Ranking;
-use super::score::NO_FIT_BELOW;
+use super::score::worth_showing;
 use super::settings::RetrievalSettings;
 use super::shelf::Shelf;
 use super::state::DenseState;
@@ -148,8 +148,8 @@ impl Retriever {
         };
         let ranking = if parts == Parts::Meaning { ranking.without_words() } else { ranking };
         let hits = fuse(&shelf.library, ranking, &dense, Tone::of(query.text));
-        let fitting = hits.into_iter().take_while(|hit| hit.score >= NO_FIT_BELOW).take(limit);
-        let suggestions = fitting.map(|hit| shelf.library.suggestion(&hit)).collect();
+        let shown = worth_showing(hits.iter().map(|hit| hit.score)).min(limit);
+        let suggestions = hits[..shown].iter().map(|hit| shelf.library.suggestion(hit)).collect();
         Found { suggestions, gaps }
     }
 
