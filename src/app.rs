@@ -9,11 +9,11 @@ use tracing::{info, warn};
 use crate::{
     classify::catalogue::{Catalogue, CatalogueError},
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
-    config::{KnowledgeSettings, RunbookPlace, Settings},
+    config::{self, KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
+    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
     reason::rules::Advisor,
-    retrieve::library::Library,
+    retrieve::{qdrant::QdrantIndex, retriever::Retriever, settings::RetrievalSettings, store::Store, watch::Place},
 };
 
 /// Everything that a running Faultline consists of.
@@ -35,6 +35,8 @@ pub enum StartError {
     Runbooks { folder: PathBuf },
     #[error("could not use the recording of the cluster (--from)")]
     Recording { source: RecordingError },
+    #[error("QDRANT_URL={url} cannot be used: {why}")]
+    Qdrant { url: String, why: String },
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
     #[error("could not wait for signals")]
@@ -61,7 +63,8 @@ impl App {
         // Whoever asks at once should not be told that there is no cluster; nobody waits for one that does not answer.
         self.stages.cluster.connect(FIRST_CONNECT).await;
         let connection = tokio::spawn(Arc::clone(&self.stages.cluster).keep_connected());
-        let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.library.runbooks().len());
+        let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.retriever.library().runbooks().len());
+        let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
         info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
@@ -85,6 +88,7 @@ impl App {
         }
         upkeep.abort();
         connection.abort();
+        fresh.abort();
         Ok(())
     }
 }
@@ -112,32 +116,55 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         None => Catalogue::built_in().map_err(|source| StartError::BuiltInRules { source })?,
     };
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
-    let library = library(&settings.runbook_place())?;
+    let retriever = Arc::new(retriever(settings)?);
     let gaps = diagnose::standing_gaps();
     Ok(Stages {
         catalogue,
-        library,
+        retriever,
         advisor,
         cluster: Arc::new(cluster),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
+        suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     })
 }
 
-fn library(place: &RunbookPlace) -> Result<Library, StartError> {
-    let (library, problems) = match place {
-        RunbookPlace::BuiltIn => Library::builtin(),
-        RunbookPlace::Folder(folder) if std::fs::read_dir(folder).is_err() => {
-            return Err(StartError::Runbooks { folder: folder.clone() });
+/// The index in Qdrant. `None` = the setting names none.
+fn store(settings: &RetrievalSettings) -> Result<Option<Store>, StartError> {
+    if settings.qdrant_url.is_empty() {
+        return Ok(None);
+    }
+    let index = QdrantIndex::new(&settings.qdrant_url, &settings.qdrant_api_key, &settings.qdrant_collection);
+    let index = index.map_err(|why| StartError::Qdrant { url: settings.qdrant_url.clone(), why })?;
+    Ok(Some(Store::new(Arc::new(index), "Qdrant")))
+}
+
+/// The settings of retrieval with the user's cache in them, where no other is set.
+pub fn retrieval(settings: &KnowledgeSettings) -> RetrievalSettings {
+    let mut retrieval = settings.retrieval.clone();
+    retrieval.cache_dir = retrieval.cache_dir.filter(|folder| !folder.as_os_str().is_empty()).or_else(config::user_cache_dir);
+    retrieval
+}
+
+fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
+    let place = match settings.runbook_place() {
+        RunbookPlace::BuiltIn => Place::BuiltIn,
+        RunbookPlace::Folders(folders) => {
+            if let Some(folder) = folders.iter().find(|folder| std::fs::read_dir(folder).is_err()) {
+                return Err(StartError::Runbooks { folder: folder.clone() });
+            }
+            Place::Folders(folders)
         }
-        RunbookPlace::Folder(folder) => Library::load(std::slice::from_ref(folder)),
     };
-    for problem in problems {
+    let retrieval = retrieval(settings);
+    let store = store(&retrieval)?;
+    let retriever = Retriever::open(place, retrieval, store);
+    for problem in retriever.shelf().problems.iter() {
         warn!(file = problem.file, "{}: {}", problem.file, problem.what);
     }
-    Ok(library)
+    Ok(retriever)
 }
 
 /// Histograms grow until they are read; this reads them when nobody scrapes.

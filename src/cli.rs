@@ -6,7 +6,10 @@ mod eval;
 mod eval_classify;
 mod healthcheck;
 mod human;
+mod index;
 mod knowledge;
+mod model;
+mod progress;
 mod rbac;
 
 use std::{
@@ -75,6 +78,20 @@ Examples:
         #[command(flatten)]
         knowledge: KnowledgeSettings,
     },
+    /// Get and show the embedding model
+    Model {
+        #[command(subcommand)]
+        command: model::ModelCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
+    /// Build, show and check the index of the runbooks
+    Index {
+        #[command(subcommand)]
+        command: index::IndexCommand,
+        #[command(flatten)]
+        knowledge: KnowledgeSettings,
+    },
     /// Measure rules and runbooks on texts that you labelled
     Eval {
         #[command(subcommand)]
@@ -139,6 +156,8 @@ pub fn run() -> ExitCode {
         Command::ClusterHealth(arguments) => cluster_health::run(&arguments),
         Command::Rules { command, knowledge } => knowledge::rules(&command, &knowledge),
         Command::Runbooks { command, knowledge } => knowledge::runbooks(&command, &knowledge),
+        Command::Model { command, knowledge } => model::run(&command, &knowledge),
+        Command::Index { command, knowledge } => index::run(command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
@@ -167,6 +186,11 @@ fn serve(settings: Settings) -> Result<Outcome, CliError> {
     let app = App::new(settings)?;
     runtime()?.block_on(app.serve())?;
     Ok(Outcome::Done)
+}
+
+/// Runs to its end what waits for others.
+fn block_on<T>(doing: impl Future<Output = T>) -> Result<T, CliError> {
+    Ok(runtime()?.block_on(doing))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {

@@ -7,7 +7,7 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::{cluster::ClusterSettings, http::HttpSettings, telemetry::LogSettings};
+use crate::{cluster::ClusterSettings, http::HttpSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings};
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
 #[derive(Clone, Debug, Args)]
@@ -26,13 +26,16 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Rules and runbooks")]
 pub struct KnowledgeSettings {
-    /// Folder of runbooks; when not set: `runbooks` where it exists, else those that are built in
+    /// Folders of runbooks, by comma; when not set: `runbooks` where it exists, else those that are built in
     #[arg(long, env, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub runbook_dir: Option<PathBuf>,
 
     /// Folder of rule files that add to the built-in categories or replace them; none when not set
     #[arg(long, env, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub rules_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub retrieval: RetrievalSettings,
 }
 
 /// What `RUNBOOK_DIR` means where it is not set.
@@ -42,15 +45,15 @@ const DEFAULT_RUNBOOK_DIR: &str = "runbooks";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunbookPlace {
     BuiltIn,
-    /// It was asked for, so it has to be there.
-    Folder(PathBuf),
+    /// They were asked for, so they have to be there.
+    Folders(Vec<PathBuf>),
 }
 
 impl KnowledgeSettings {
     pub fn runbook_place(&self) -> RunbookPlace {
         match given(self.runbook_dir.as_deref()) {
-            Some(folder) => RunbookPlace::Folder(folder.to_owned()),
-            None if Path::new(DEFAULT_RUNBOOK_DIR).is_dir() => RunbookPlace::Folder(DEFAULT_RUNBOOK_DIR.into()),
+            Some(folder) => RunbookPlace::Folders(folders(folder)),
+            None if Path::new(DEFAULT_RUNBOOK_DIR).is_dir() => RunbookPlace::Folders(vec![DEFAULT_RUNBOOK_DIR.into()]),
             None => RunbookPlace::BuiltIn,
         }
     }
@@ -59,6 +62,24 @@ impl KnowledgeSettings {
     pub fn rules_dir(&self) -> Option<&Path> {
         given(self.rules_dir.as_deref())
     }
+}
+
+/// One folder, or several by comma. A folder whose name holds a comma is one.
+fn folders(given: &Path) -> Vec<PathBuf> {
+    match given.to_str() {
+        Some(names) if !given.is_dir() && names.contains(',') => {
+            names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(PathBuf::from).collect()
+        }
+        Some(_) | None => vec![given.to_owned()],
+    }
+}
+
+/// `faultline` in the folder where programs of this user keep what they can make again. `None` = the user has none.
+pub fn user_cache_dir() -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "this is config.rs; these two are the user's and not settings of ours")]
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+    Some(caches.join("faultline"))
 }
 
 /// An empty variable is as good as none: compose files and charts pass those on.
@@ -115,7 +136,7 @@ mod tests {
         let settings =
             parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies="]).expect("empty values");
         assert_eq!(settings.knowledge.rules_dir(), None);
-        assert_ne!(settings.knowledge.runbook_place(), RunbookPlace::Folder("".into()));
+        assert_ne!(settings.knowledge.runbook_place(), RunbookPlace::Folders(vec!["".into()]));
     }
 
     #[test]

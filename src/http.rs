@@ -143,17 +143,22 @@ impl Shared {
         }
     }
 
-    /// Runs `work`: here when it is small, else on a thread that may be busy for long.
-    pub async fn work<T: Send + 'static>(
+    /// Does `work`: here when it is small, else on a thread that may be busy for long.
+    pub async fn work<T, Doing>(
         &self,
         size_bytes: usize,
-        work: impl FnOnce(&Stages) -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        if size_bytes <= INLINE_BYTES {
-            return Ok(work(&self.stages));
-        }
+        work: impl FnOnce(Arc<Stages>) -> Doing + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        Doing: Future<Output = T> + Send,
+    {
         let stages = Arc::clone(&self.stages);
-        let task = tokio::task::spawn_blocking(move || work(&stages));
+        if size_bytes <= INLINE_BYTES {
+            return tokio::time::timeout(self.work_deadline, work(stages)).await.map_err(|_| Problem::of(Code::Timeout));
+        }
+        let runtime = tokio::runtime::Handle::current();
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(work(stages)));
         match tokio::time::timeout(self.work_deadline, task).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(Problem::of(Code::Internal)),

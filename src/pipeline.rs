@@ -16,26 +16,32 @@ use crate::{
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
     reason::rules::Advisor,
-    retrieve::library::Library,
+    retrieve::retriever::Retriever,
 };
 
 /// The parts that every pass uses, made once at start-up.
 pub struct Stages {
     pub catalogue: Catalogue,
-    pub library: Library,
+    /// The runbooks, and what finds them.
+    pub retriever: Arc<Retriever>,
     pub advisor: Advisor,
     pub cluster: Arc<Cluster>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...
     pub gaps: Vec<Gap>,
-    /// Rules answers by request: the same question has the same answer as long as nothing live is looked at.
-    pub answers: Cache<diagnose::Question, Arc<Answer>>,
+    /// Rules answers by request: the same question has the same answer as long as nothing live is looked at and the
+    /// runbooks, whose epoch is in the key, are the same.
+    pub answers: Cache<(u64, diagnose::Question), Arc<Answer>>,
+    /// Suggestions by request, under the same condition.
+    pub suggestions: Cache<suggest::Asked, Arc<suggest::Suggestions>>,
     /// Risk by command: the same few commands are offered again and again.
     pub verdicts: Cache<String, Verdict>,
 }
 
 /// Verdicts kept.
 pub const REMEMBERED_VERDICTS: usize = 1024;
+/// Suggestions kept; the texts of their questions are bounded as those of answers.
+pub const REMEMBERED_SUGGESTIONS: usize = 512;
 /// Answers kept; the texts of their questions are bounded by [`diagnose::MAX_REMEMBERED_BYTES`].
 pub const REMEMBERED_ANSWERS: usize = 512;

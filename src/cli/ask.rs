@@ -21,10 +21,15 @@ use crate::{
         diagnose::{self, Pass, Question},
         suggest,
     },
+    retrieve::build::{Patience, quiet},
 };
 
 /// The most that is read of a file or a pipe, as over HTTP.
 const MAX_TEXT_BYTES: u64 = 16 << 20;
+
+/// Texts that one question may embed before it is answered, which takes a few seconds and happens once;
+/// `faultline index build` embeds any number.
+const MOST_TEXTS_IN_PASSING: usize = 512;
 
 #[derive(Debug, Args)]
 pub struct DiagnoseArguments {
@@ -128,11 +133,13 @@ pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     let question = Question { error_message, target: arguments.target(), ..Question::default() };
     #[expect(clippy::disallowed_methods, reason = "the command line is an edge: the clock is read here, once")]
     let pass = Pass { request_id: uuid::Uuid::now_v7().to_string(), now: Timestamp::now() };
-    let runtime = super::runtime()?;
-    let answer = runtime.block_on(async {
-        stages.cluster.connect(CONNECT).await;
+    let answer = super::block_on(async {
+        tokio::join!(
+            stages.cluster.connect(CONNECT),
+            stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet)
+        );
         diagnose::diagnose(&stages, &question, pass).await
-    });
+    })?;
     let mut out = anstream::stdout().lock();
     match arguments.output {
         Output::Human => human::write_diagnosis(&mut out, &answer)?,
@@ -151,7 +158,10 @@ pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
 pub fn suggest(arguments: &SuggestArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read()?;
     let stages = app::stages_without_cluster(&arguments.knowledge)?;
-    let found = suggest::suggest(&stages, &error_message, usize::from(arguments.top_k));
+    let found = super::block_on(async {
+        stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet).await;
+        suggest::suggest(&stages, &error_message, usize::from(arguments.top_k)).await
+    })?;
     let mut out = anstream::stdout().lock();
     match arguments.output {
         Output::Human => human::write_suggestions(&mut out, &found.results, &found.gaps)?,

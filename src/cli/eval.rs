@@ -4,9 +4,20 @@ use std::{fs, io::Write, path::PathBuf};
 
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
-use super::{CliError, Outcome, ask::write_json, eval_classify};
-use crate::{app, config::KnowledgeSettings, pipeline::suggest, retrieve::evaluate};
+use super::{CliError, Outcome, ask::write_json, eval_classify, progress::Bar};
+use crate::{
+    app,
+    config::KnowledgeSettings,
+    domain::evidence::Gap,
+    pipeline::{Stages, suggest},
+    retrieve::{
+        build::Patience,
+        evaluate::{self, Case, RetrievalReport},
+        retriever::Parts,
+    },
+};
 
 #[derive(Debug, Subcommand)]
 pub enum EvalCommand {
@@ -16,7 +27,7 @@ pub enum EvalCommand {
 `also` and `severity` are optional; severity LOW marks a text without an error (category Unknown)."
     )]
     Classify(Files),
-    /// Recall, MRR and no-fit figures of the runbooks
+    /// Recall, MRR and no-fit figures of the runbooks: by words, by meaning, and by both
     #[command(
         after_help = "A line of a file: {\"query\":\"...\",\"relevant\":[\"oomkilled.md\"]}; an empty list marks a query that no runbook fits."
     )]
@@ -50,19 +61,47 @@ pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcom
             (files, report.accuracy)
         }
         EvalCommand::Retrieve(files) => {
-            let report = evaluate::evaluate(|query| suggest::suggest(&stages, query, 10).results, &read(&files.files)?);
+            let cases = read(&files.files)?;
+            let (reports, gaps) = super::block_on(retrieval(&stages, &cases))?;
             if files.json {
-                write_json(&mut out, &report)?;
+                let named: serde_json::Map<_, _> =
+                    reports.iter().map(|(name, report)| ((*name).to_owned(), json!(report))).collect();
+                write_json(&mut out, &named)?;
             } else {
-                write!(out, "{report}")?;
+                out.write_all(evaluate::side_by_side(&reports).as_bytes())?;
+                for gap in gaps {
+                    writeln!(out, "{}: {}", gap.what, gap.why)?;
+                }
             }
-            (files, report.recall_at_3)
+            (files, reports.last().map_or(0.0, |(_, report)| report.recall_at_3))
         }
     };
     Ok(match files.at_least {
         Some(wanted) if reached < wanted => Outcome::ProblemsFound,
         Some(_) | None => Outcome::Done,
     })
+}
+
+/// The figures of each part of the ranking that there is, the whole last.
+async fn retrieval(stages: &Stages, cases: &[Case]) -> (Vec<(&'static str, RetrievalReport)>, Vec<Gap>) {
+    let retriever = &stages.retriever;
+    let bar = Bar::new();
+    retriever.refresh(Patience::Endless, &|step| bar.step(step)).await;
+    bar.end();
+    let parts: &[_] = if retriever.shelf().has_vectors() {
+        &[("lexical", Parts::Words), ("dense", Parts::Meaning), ("hybrid", Parts::Both)]
+    } else {
+        &[("lexical", Parts::Words)]
+    };
+    let mut reports = Vec::new();
+    for &(name, parts) in parts {
+        let mut answers = Vec::with_capacity(cases.len());
+        for case in cases {
+            answers.push(suggest::suggest_by(stages, parts, &case.query, 10).await.results);
+        }
+        reports.push((name, evaluate::evaluate(&answers, cases)));
+    }
+    (reports, retriever.gaps())
 }
 
 /// The cases of some JSON-lines files; a line that is none is named.

@@ -49,7 +49,7 @@ pub fn rules(command: &RulesCommand, settings: &KnowledgeSettings) -> Result<Out
             // A folder of the user's own need not have the runbooks that the built-in rules name.
             let named = stages.catalogue.playbooks().filter(|_| settings.runbook_dir.is_none());
             for playbook in named {
-                if stages.library.get(&playbook.runbook).is_none() {
+                if stages.retriever.library().get(&playbook.runbook).is_none() {
                     problems.push(format!("{}: runbook: there is no {}", playbook.category, playbook.runbook));
                 }
             }
@@ -100,22 +100,22 @@ pub fn runbooks(command: &RunbooksCommand, settings: &KnowledgeSettings) -> Resu
             #[expect(clippy::disallowed_methods, reason = "the command line is an edge: the clock is read here, once")]
             let today = Day::of_unix_seconds(Timestamp::now().as_second());
             let expected = Expectations { today, max_review_age_days: MAX_REVIEW_AGE_DAYS, categories: &categories };
-            let problems = lint::lint(&stages.library, &expected);
+            let problems = lint::lint(&stages.retriever.library(), &expected);
             for problem in &problems {
                 writeln!(out, "{}: {}", problem.file, problem.what)?;
             }
-            writeln!(out, "{} runbooks, {} problems", stages.library.runbooks().len(), problems.len())?;
+            writeln!(out, "{} runbooks, {} problems", stages.retriever.library().runbooks().len(), problems.len())?;
             Ok(if problems.is_empty() { Outcome::Done } else { Outcome::ProblemsFound })
         }
         RunbooksCommand::List => {
-            for runbook in stages.library.runbooks() {
+            for runbook in stages.retriever.library().runbooks() {
                 writeln!(out, "{:<34} {}", runbook.file, runbook.title)?;
             }
             Ok(Outcome::Done)
         }
         RunbooksCommand::Show { id } => {
-            let runbook = stages
-                .library
+            let library = stages.retriever.library();
+            let runbook = library
                 .get(id)
                 .ok_or_else(|| CliError::Input(format!("there is no runbook `{id}`; see `faultline runbooks list`")))?;
             writeln!(out, "{}", runbook.markdown.trim_end())?;

@@ -41,6 +41,8 @@ pub struct Suggestion {
 pub struct Why {
     /// The raw lexical score (BM25); not comparable between queries.
     pub lexical: f64,
+    /// The cosine of the query with the nearest text of the runbook. `None` where no vectors were compared.
+    pub dense: Option<f64>,
     /// The query's words found in the runbook, most telling first.
     pub matched: Vec<String>,
 }

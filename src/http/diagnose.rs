@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     domain::target::Target,
-    pipeline::diagnose::{self, Pass, Question},
+    pipeline::{
+        Stages,
+        diagnose::{self, Pass, Question},
+    },
 };
 
 pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
@@ -31,12 +34,8 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
     let question = read(document.json)?;
     let id = RequestId::from_extensions(&parts.extensions);
     let pass = Pass { request_id: id.as_str().to_owned(), now: now() };
-    let diagnosis = if shared.stages.cluster.is_connected() {
-        let work = diagnose::diagnose(&shared.stages, &question, pass);
-        tokio::time::timeout(shared.work_deadline, work).await.map_err(|_| Problem::of(Code::Timeout))?
-    } else {
-        shared.work(document.size_bytes, move |stages| diagnose::from_text(stages, &question, pass)).await?
-    };
+    let work = move |stages: Arc<Stages>| async move { diagnose::diagnose(&stages, &question, pass).await };
+    let diagnosis = shared.work(document.size_bytes, work).await?;
     shared.metrics.diagnosed(&diagnosis);
 
     let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain]);

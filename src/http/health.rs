@@ -24,6 +24,7 @@ struct Health {
     llm_configured: bool,
     rules: usize,
     runbooks: usize,
+    retrieval: &'static str,
     uptime_seconds: u64,
 }
 
@@ -37,6 +38,7 @@ pub async fn health(State(shared): State<Arc<Shared>>) -> Response {
         llm_configured: false,
         rules: counted.rules,
         runbooks: counted.runbooks,
+        retrieval: if counted.searches_by_meaning { "hybrid" } else { "lexical" },
         uptime_seconds: shared.lifecycle.started.elapsed().as_secs(),
     };
     fresh(axum::Json(health))

@@ -20,7 +20,10 @@ use super::{
     request_id::RequestId,
 };
 use crate::{
-    domain::{evidence::Gap, passage::Suggestion},
+    domain::{
+        evidence::Gap,
+        passage::{Suggestion, Why},
+    },
     pipeline::{Stages, runbooks, suggest},
 };
 
@@ -31,12 +34,13 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
     let (parts, body) = request.into_parts();
     let document = body::read(&parts.headers, body, shared.body_deadline).await?;
     let asked = read(document.json)?;
-    let found =
-        shared.work(document.size_bytes, move |stages| suggest::suggest(stages, &asked.error_message, asked.top_k)).await?;
+    let wants_why = asked.why;
+    let work = move |stages: Arc<Stages>| async move { suggest::suggest(&stages, &asked.error_message, asked.top_k).await };
+    let found = shared.work(document.size_bytes, work).await?;
     shared.metrics.suggested(found.results.len(), &found.gaps);
 
     let id = RequestId::from_extensions(&parts.extensions);
-    let results: Vec<Item> = found.results.into_iter().map(|one| Item::new(&shared.stages, one)).collect();
+    let results: Vec<Item> = found.results.iter().map(|one| Item::new(&shared.stages, one, wants_why)).collect();
     let suggestions = Suggestions { request_id: id.as_str(), results, gaps: &found.gaps };
     let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain]);
     let text = match form {
@@ -49,14 +53,17 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
 struct Asked {
     error_message: String,
     top_k: usize,
+    /// What each score rests on is wanted.
+    why: bool,
 }
 
 fn read(document: Json) -> Result<Asked, Problem> {
     let mut fields = Fields::open(document)?;
     let error_message = fields.required_text("error_message");
     let top_k = fields.integer("top_k", 1..=MAX_TOP_K).unwrap_or(DEFAULT_TOP_K);
+    let why = fields.flag("why").unwrap_or(false);
     fields.close()?;
-    Ok(Asked { error_message, top_k: usize::try_from(top_k).unwrap_or(usize::MAX) })
+    Ok(Asked { error_message, top_k: usize::try_from(top_k).unwrap_or(usize::MAX), why })
 }
 
 #[derive(Serialize)]
@@ -75,19 +82,23 @@ pub struct Item {
     pub score: f64,
     pub categories: Vec<String>,
     pub url: String,
+    /// `None` = it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
 }
 
 impl Item {
-    fn new(stages: &Stages, suggestion: Suggestion) -> Self {
+    fn new(stages: &Stages, suggestion: &Suggestion, wants_why: bool) -> Self {
         let url = runbooks::url(stages, &suggestion.runbook, &suggestion.anchor);
         Self {
-            runbook: suggestion.runbook,
-            title: suggestion.title,
-            section: suggestion.section,
-            excerpt: suggestion.excerpt,
+            runbook: suggestion.runbook.clone(),
+            title: suggestion.title.clone(),
+            section: suggestion.section.clone(),
+            excerpt: suggestion.excerpt.clone(),
             score: suggestion.score,
-            categories: suggestion.categories,
+            categories: suggestion.categories.clone(),
             url,
+            why: wants_why.then(|| suggestion.why.clone()),
         }
     }
 }

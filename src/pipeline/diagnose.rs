@@ -19,7 +19,7 @@ use crate::{
     },
     guard,
     reason::rules::Advice,
-    retrieve::query::Query,
+    retrieve::{query::Query, score::NO_FIT_BELOW},
 };
 
 /// A request that passed intake.
@@ -66,7 +66,7 @@ const PASSAGES: usize = 3;
 /// Diagnoses one question, looking at the cluster where there is one. Never fails: what could not be looked at stands in `gaps`.
 pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
-        return from_text(stages, question, pass);
+        return from_text(stages, question, pass).await;
     };
     let mut timings = Timings::start();
     let heard = listen(stages, question);
@@ -77,32 +77,32 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     };
     let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
     timings.lap("collect");
-    let answer = Answer { cluster_health, ..answer(stages, looked, timings) };
+    let answer = Answer { cluster_health, ..answer(stages, looked, timings).await };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
 /// Diagnoses from the text alone, at once.
-pub fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let size = question.error_message.len() + question.logs.as_ref().map_or(0, String::len);
     let no_cluster = stages.cluster.gap();
-    let fresh = || {
+    // Why there is no cluster may change from one question to the next.
+    let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
+    let asked = (stages.retriever.epoch(), question.clone());
+    let is_short = size <= MAX_REMEMBERED_BYTES;
+    let remembered = is_short.then(|| stages.answers.get(&asked)).flatten().filter(still_holds);
+    let answer = if let Some(answer) = remembered {
+        answer
+    } else {
         let mut timings = Timings::start();
         let mut heard = listen(stages, question);
         timings.lap("classify");
         heard.gaps.extend(no_cluster.clone());
         let heard = Looked { found: heard, target: question.target.clone(), lead: None, is_named: false };
-        Arc::new(answer(stages, heard, timings))
-    };
-    // Why there is no cluster may change from one question to the next.
-    let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
-    let answer = if size > MAX_REMEMBERED_BYTES {
-        fresh()
-    } else {
-        stages.answers.get(question).filter(still_holds).unwrap_or_else(|| {
-            let answer = fresh();
-            stages.answers.insert(question.clone(), Arc::clone(&answer));
-            answer
-        })
+        let answer = Arc::new(answer(stages, heard, timings).await);
+        if is_short {
+            stages.answers.insert(asked, Arc::clone(&answer));
+        }
+        answer
     };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer }
 }
@@ -120,7 +120,7 @@ pub fn texts(question: &Question) -> Vec<(Origin, &str)> {
 }
 
 /// From what was found to the answer.
-fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
+async fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
     let Looked { found, target, lead, is_named } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
@@ -131,7 +131,7 @@ fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
     let advice = advice(stages, &found, &category, &target);
     timings.lap("reason");
 
-    let runbooks = runbooks(stages, &found, &advice);
+    let runbooks = runbooks(stages, &found, &advice).await;
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
@@ -146,6 +146,7 @@ fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
     };
     let mut gaps = found.gaps;
     gaps.extend(stages.gaps.iter().cloned());
+    gaps.extend(runbooks.gaps);
     let mut explanation = found.notes;
     explanation.push(advice.explanation);
     Answer {
@@ -185,17 +186,21 @@ pub(super) fn advice(stages: &Stages, found: &Classification, category: &Categor
 struct Runbooks {
     related: Vec<String>,
     passages: Vec<RunbookPassage>,
+    gaps: Vec<Gap>,
 }
 
 /// The category's own runbook first, then what the text itself is nearest to.
-fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbooks {
+async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbooks {
     if matches!(found.reading, Reading::Healthy | Reading::NoError { .. }) {
-        return Runbooks { related: Vec::new(), passages: Vec::new() };
+        return Runbooks { related: Vec::new(), passages: Vec::new(), gaps: stages.retriever.gaps() };
     }
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
     let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
-    let suggestions = stages.library.search(&query, PASSAGES);
-    let own = advice.runbook.iter().filter(|id| stages.library.get(id).is_some()).cloned();
+    let found = stages.retriever.search(&query, PASSAGES).await;
+    // In a diagnosis only what fits is named; whoever asks for suggestions gets what is worth a look.
+    let suggestions: Vec<_> = found.suggestions.into_iter().filter(|one| one.score >= NO_FIT_BELOW).collect();
+    let library = stages.retriever.library();
+    let own = advice.runbook.iter().filter(|id| library.get(id).is_some()).cloned();
     let mut related: Vec<String> = own.collect();
     for suggestion in &suggestions {
         if !related.contains(&suggestion.runbook) {
@@ -212,7 +217,7 @@ fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbook
             score: suggestion.score,
         })
         .collect();
-    Runbooks { related, passages }
+    Runbooks { related, passages, gaps: found.gaps }
 }
 
 /// A command with the risk that it carries by itself.
@@ -253,10 +258,9 @@ impl Timings {
     }
 }
 
-/// What every pass of a process without vectors or a model did not look at.
+/// What every pass of a process without a model did not look at.
 pub fn standing_gaps() -> Vec<Gap> {
     vec![
-        Gap::new("retrieve", "dense vectors", "no embedding model: runbooks are found by their words alone"),
         Gap::new("reason", "model", "no provider configured"),
     ]
 }

@@ -7,9 +7,16 @@ use super::Stages;
 pub struct Health {
     pub rules: usize,
     pub runbooks: usize,
+    /// Whether runbooks are found by their meaning as well as by their words.
+    pub searches_by_meaning: bool,
 }
 
 /// Counts what this process works with.
 pub fn health(stages: &Stages) -> Health {
-    Health { rules: stages.catalogue.rules().len(), runbooks: stages.library.runbooks().len() }
+    let shelf = stages.retriever.shelf();
+    Health {
+        rules: stages.catalogue.rules().len(),
+        runbooks: shelf.library.runbooks().len(),
+        searches_by_meaning: shelf.has_vectors(),
+    }
 }

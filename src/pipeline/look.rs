@@ -99,12 +99,12 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
             let is_itself = scope.facts.iter().any(|fact| fact.object == main.scope.subject);
             let other = judge(scope, &[]);
             if other.found.reading == Reading::Known && !is_itself {
-                lead = Some(format!(
-                    "{} depends on {}, and the trouble begins there. ",
-                    named(&main.scope.subject),
-                    named(&other.scope.subject)
-                ));
+                let (here, there) = (named(&main.scope.subject), named(&other.scope.subject));
+                let shows = main.found.evidence.iter().find(|one| main.found.findings[0].evidence.contains(&one.id));
+                let shows = shows.map(|one| format!("What {here} shows of it: \"{}\".", one.text));
+                lead = Some(format!("{} depends on {there}, and the trouble begins there. ", capitalised(&here)));
                 main = Judged { found: caused_by(main.found, other.found), scope: other.scope };
+                main.found.notes.extend(shows);
             } else {
                 add_context(&mut main.found, &other.scope.facts);
             }
@@ -113,6 +113,9 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
     name_others(&mut main.found, &judged);
     main.found.gaps.extend(reader.gaps());
     main.found.gaps.extend(stages.cluster.gap());
+    if let Some(workload) = behind(&main.scope, &main.found) {
+        main.scope.subject = workload;
+    }
     let target = target(&main.scope, &question.target);
     Looked { found: main.found, target, lead, is_named: true }
 }
@@ -157,6 +160,22 @@ fn named(object: &ObjectRef) -> String {
         Some(namespace) => format!("{} {namespace}/{}", object.kind.as_str(), object.name),
         None => format!("{} {}", object.kind.as_str(), object.name),
     }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Categories that are a service's own, and not of the workload behind it.
+const OF_SERVICES: [&str; 3] = ["ServiceNoEndpoints", "ConnectionRefused", "IngressError"];
+
+/// What stands behind a service, where the trouble is there.
+fn behind(scope: &Scope, found: &Classification) -> Option<ObjectRef> {
+    let root = found.findings.first()?.category.as_str();
+    let (kind, name) = scope.parameters.get("workload")?.split_once('/')?;
+    let is_behind = scope.subject.kind == Kind::Service && !OF_SERVICES.contains(&root);
+    is_behind.then(|| Kind::of(kind)).flatten().map(|kind| ObjectRef::new(kind, scope.subject.namespace.as_deref(), name))
 }
 
 /// The object of the answer, as the words of the rules name it.

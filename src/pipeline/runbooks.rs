@@ -1,7 +1,7 @@
 //! The runbooks themselves: what there is, and one to read.
 
 use super::Stages;
-use crate::retrieve::{render, runbook::Runbook};
+use crate::retrieve::{library::Library, render, runbook::Runbook};
 
 /// A runbook as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,19 +33,25 @@ pub struct Page {
 
 /// Every runbook, in order of their files.
 pub fn list(stages: &Stages) -> Vec<Summary> {
-    stages.library.runbooks().iter().map(|runbook| summary(stages, runbook)).collect()
+    let library = stages.retriever.library();
+    library.runbooks().iter().map(|runbook| summary(&library, runbook)).collect()
 }
 
 /// The runbook of that id: its file or its file's name, with or without `.md`.
 pub fn read(stages: &Stages, id: &str) -> Option<Page> {
-    let runbook = stages.library.get(id)?;
-    let html = render::to_html(&stages.library, runbook);
-    Some(Page { summary: summary(stages, runbook), markdown: runbook.markdown.clone(), html })
+    let library = stages.retriever.library();
+    let runbook = library.get(id)?;
+    let html = render::to_html(&library, runbook);
+    Some(Page { summary: summary(&library, runbook), markdown: runbook.markdown.clone(), html })
 }
 
 /// Path of a runbook's page, at the section that `anchor` names; an empty anchor means its top.
 pub fn url(stages: &Stages, file: &str, anchor: &str) -> String {
-    let id = stages.library.get_exact(file).map_or(file, |runbook| stages.library.id(runbook));
+    url_in(&stages.retriever.library(), file, anchor)
+}
+
+fn url_in(library: &Library, file: &str, anchor: &str) -> String {
+    let id = library.get_exact(file).map_or(file, |runbook| library.id(runbook));
     let mut url = String::with_capacity(id.len() + anchor.len() + 12);
     url.push_str("/runbooks/");
     escape_into(&mut url, id);
@@ -56,16 +62,16 @@ pub fn url(stages: &Stages, file: &str, anchor: &str) -> String {
     url
 }
 
-fn summary(stages: &Stages, runbook: &Runbook) -> Summary {
+fn summary(library: &Library, runbook: &Runbook) -> Summary {
     Summary {
-        id: stages.library.id(runbook).to_owned(),
+        id: library.id(runbook).to_owned(),
         file: runbook.file.clone(),
         title: runbook.title.clone(),
         categories: runbook.categories.clone(),
         tags: runbook.tags.clone(),
         owner: runbook.owner.clone(),
         reviewed: runbook.reviewed.clone(),
-        url: url(stages, &runbook.file, ""),
+        url: url_in(library, &runbook.file, ""),
     }
 }
 

@@ -1,25 +1,51 @@
 //! Which runbook fits an error.
 
-use super::Stages;
+use std::sync::Arc;
+
+use super::{Stages, diagnose::MAX_REMEMBERED_BYTES};
 use crate::{
     classify::{self, Origin},
     domain::{evidence::Gap, passage::Suggestion},
-    retrieve::query::Query,
+    retrieve::{query::Query, retriever::Parts},
 };
 
 /// Suggestions with what was not looked at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Suggestions {
     /// Best first; empty when no runbook fits.
     pub results: Vec<Suggestion>,
     pub gaps: Vec<Gap>,
 }
 
-/// Finds at most `top_k` runbooks for `error_message`: by its words and by the categories it says.
-pub fn suggest(stages: &Stages, error_message: &str, top_k: usize) -> Suggestions {
+/// A question as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asked {
+    epoch: u64,
+    error_message: String,
+    top_k: usize,
+}
+
+/// Finds at most `top_k` runbooks for `error_message`: by its words, its meaning and the categories it says. The same
+/// question asked by many at the same time is answered once.
+pub async fn suggest(stages: &Stages, error_message: &str, top_k: usize) -> Arc<Suggestions> {
+    if error_message.len() > MAX_REMEMBERED_BYTES {
+        return Arc::new(suggest_by(stages, Parts::Both, error_message, top_k).await);
+    }
+    let asked = Asked { epoch: stages.retriever.epoch(), error_message: error_message.to_owned(), top_k };
+    let fresh = async { Ok::<_, Forgotten>(Arc::new(suggest_by(stages, Parts::Both, error_message, top_k).await)) };
+    let Ok(suggestions) = stages.suggestions.get_or_insert_async(&asked, fresh).await;
+    suggestions
+}
+
+/// Nothing can go wrong with it.
+type Forgotten = std::convert::Infallible;
+
+/// The same by the parts that are asked for, and not remembered; to measure them side by side.
+pub async fn suggest_by(stages: &Stages, parts: Parts, error_message: &str, top_k: usize) -> Suggestions {
     let found = classify::classify(&stages.catalogue, &[(Origin::ErrorMessage, error_message)]);
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
-    let results = stages.library.search(&Query { text: &found.excerpt, categories: &categories, words: &[] }, top_k);
-    let gaps = found.gaps.into_iter().chain(stages.gaps.iter().filter(|gap| gap.stage == "retrieve").cloned()).collect();
-    Suggestions { results, gaps }
+    let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
+    let retrieved = stages.retriever.search_by(parts, &query, top_k).await;
+    let standing = stages.gaps.iter().filter(|gap| gap.stage == "retrieve").cloned();
+    Suggestions { results: retrieved.suggestions, gaps: found.gaps.into_iter().chain(standing).chain(retrieved.gaps).collect() }
 }

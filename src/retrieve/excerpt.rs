@@ -1,6 +1,6 @@
 //! A hit as a suggestion a person can read.
 
-use super::lexical::Hit;
+use super::ranking::Hit;
 use super::runbook::Runbook;
 use crate::domain::passage::{Passage, Suggestion, Why};
 
@@ -22,6 +22,7 @@ impl Hit {
             categories: runbook.categories.clone(),
             why: Why {
                 lexical: (f64::from(self.raw) * 1000.0).round() / 1000.0,
+                dense: self.dense.map(|cosine| (f64::from(cosine) * 1000.0).round() / 1000.0),
                 matched: self.matched.iter().map(ToString::to_string).collect(),
             },
         }

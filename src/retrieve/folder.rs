@@ -23,9 +23,19 @@ pub fn builtin_files() -> BTreeMap<String, &'static [u8]> {
 
 /// The runbooks of a folder and the folders within it, by relative path. What cannot be read becomes a problem.
 pub fn folder_files(root: &Path, problems: &mut Vec<Problem>) -> BTreeMap<String, Vec<u8>> {
-    let mut walk = Walk { root, found: BTreeMap::new(), seen: HashSet::new(), problems };
+    let mut files = BTreeMap::new();
+    let mut walk = Walk { root, found: Found::Contents(&mut files), seen: HashSet::new(), problems };
     walk.folder(root, 0);
-    walk.found
+    files
+}
+
+/// The size and time of every runbook of a folder, in order of their paths; changes when a file does.
+pub fn stamps(root: &Path) -> Vec<(PathBuf, u64, u128)> {
+    let mut problems = Vec::new();
+    let mut stamps = Vec::new();
+    let mut walk = Walk { root, found: Found::Stamps(&mut stamps), seen: HashSet::new(), problems: &mut problems };
+    walk.folder(root, 0);
+    stamps
 }
 
 fn collect_builtin(folder: &Dir<'static>, files: &mut BTreeMap<String, &'static [u8]>) {
@@ -45,9 +55,15 @@ fn collect_builtin(folder: &Dir<'static>, files: &mut BTreeMap<String, &'static 
 /// One pass through a folder. Links are followed, since that is how a mounted `ConfigMap` looks, but no folder twice.
 struct Walk<'a> {
     root: &'a Path,
-    found: BTreeMap<String, Vec<u8>>,
+    found: Found<'a>,
     seen: HashSet<PathBuf>,
     problems: &'a mut Vec<Problem>,
+}
+
+/// What is taken of a file.
+enum Found<'a> {
+    Contents(&'a mut BTreeMap<String, Vec<u8>>),
+    Stamps(&'a mut Vec<(PathBuf, u64, u128)>),
 }
 
 impl Walk<'_> {
@@ -83,12 +99,21 @@ impl Walk<'_> {
         if !is_runbook(&name) {
             return;
         }
+        let files = match &mut self.found {
+            Found::Stamps(stamps) => {
+                let Ok(metadata) = path.metadata() else { return };
+                let since =
+                    |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).map_or(0, |age| age.as_nanos());
+                return stamps.push((path.to_owned(), metadata.len(), metadata.modified().map_or(0, since)));
+            }
+            Found::Contents(files) => files,
+        };
         let is_too_large = path.metadata().is_ok_and(|metadata| metadata.len() > MAX_BYTES as u64);
         if is_too_large {
             return self.problem(path, &format!("skipped: larger than {} MiB", MAX_BYTES / 1024 / 1024));
         }
         match std::fs::read(path) {
-            Ok(content) => _ = self.found.insert(name, content),
+            Ok(content) => _ = files.insert(name, content),
             Err(error) => self.problem(path, &format!("could not read file: {error}")),
         }
     }

@@ -10,10 +10,11 @@
 use super::hash::FastMap;
 use super::postings::{Counts, Postings, Vocabulary, number, rarity, rarity_of};
 use super::query::{Query, QueryWords};
+use super::ranking::{Hit, Ranking};
 use super::runbook::{Runbook, stem, without_extension};
-use super::score::{Evidence, NO_FIT_BELOW, confidence};
+use super::score::{Evidence, NO_LOOK_BELOW, confidence, worth_showing};
 use super::tokens::Stems;
-use super::tone::Tone;
+use super::tone::{GOOD_NEWS_SHARE, Tone};
 use crate::domain::passage::Passage;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -44,21 +45,6 @@ pub struct Index {
     files: Vec<Box<str>>,
 }
 
-/// A runbook found, by position.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// The runbook's position in the library.
-    pub runbook: usize,
-    /// The position of its best passage among all passages. `None` for a runbook of headings only.
-    pub passage: Option<usize>,
-    /// The calibrated score.
-    pub score: f64,
-    /// The raw score.
-    pub raw: f32,
-    /// Words of the query that it holds, most telling first. Empty for a hit that does not fit.
-    pub matched: Vec<Box<str>>,
-}
-
 /// How much a word fades in a longer text. Mild, since a longer runbook covers more and is not padded.
 const LENGTH_NORM: f32 = 0.5;
 
@@ -78,8 +64,6 @@ const PAIR_SHARE: f32 = 0.6;
 const PASSAGE_SHARE: f32 = 0.5;
 /// What declaring the query's first category adds; each further category adds less.
 const CATEGORY_BOOST: f32 = 2.5;
-/// What a match counts when the text reports that all is well.
-const GOOD_NEWS_SHARE: f32 = 0.35;
 /// The most terms a search looks up: the most telling ones. Keeps a pasted log as cheap as a sentence.
 const MAX_TERMS: usize = 64;
 const MAX_MATCHED: usize = 8;
@@ -161,19 +145,24 @@ impl Index {
 
     /// The runbooks that fit, best first; equally good ones in order of their files.
     pub fn search(&self, query: &Query<'_>, limit: usize) -> Vec<Hit> {
-        let mut hits = self.ranked(query, limit);
-        hits.retain(|hit| hit.score >= NO_FIT_BELOW);
-        hits.truncate(limit);
+        let mut hits = self.ranked(query, limit).hits;
+        let shown = worth_showing(hits.iter().map(|hit| hit.score));
+        hits.truncate(shown.min(limit));
         hits
     }
 
     /// All runbooks that share a word or a category with the query, best first, whether they fit or not.
-    pub fn rank(&self, query: &Query<'_>) -> Vec<Hit> {
+    pub fn rank(&self, query: &Query<'_>) -> Ranking {
         self.ranked(query, MAX_EXPLAINED)
     }
 
+    /// The passages of a runbook, as positions among all passages.
+    pub fn passages_of(&self, runbook: usize) -> Range<usize> {
+        self.passages_of[runbook].clone()
+    }
+
     /// The first `explained` of the hits that fit say which words matched.
-    fn ranked(&self, query: &Query<'_>, explained: usize) -> Vec<Hit> {
+    fn ranked(&self, query: &Query<'_>, explained: usize) -> Ranking {
         let terms = self.query_terms(query);
         let mut scores = vec![0.0_f32; self.passages_of.len()];
         let mut passage_scores = vec![0.0_f32; self.passages.documents];
@@ -206,13 +195,13 @@ impl Index {
             let best = passage.map_or(0.0, |passage| passage_scores[passage]);
             let raw = damping * (scores[runbook] + PASSAGE_SHARE * best + self.name_bonus(runbook, &said)) + boost;
             let score = confidence(Evidence { raw, asked: terms.mass });
-            hits.push(Hit { runbook, passage, score, raw, matched: Vec::new() });
+            hits.push(Hit { runbook, passage, score, raw, dense: None, matched: Vec::new() });
         }
         hits.sort_by(|one, other| self.order(one, other));
-        for hit in hits.iter_mut().take_while(|hit| hit.score >= NO_FIT_BELOW).take(explained) {
+        for hit in hits.iter_mut().take_while(|hit| hit.score >= NO_LOOK_BELOW).take(explained) {
             hit.matched = self.matched(hit.runbook, &terms);
         }
-        hits
+        Ranking { hits, passage_scores, asked: terms.mass }
     }
 
     fn order(&self, one: &Hit, other: &Hit) -> Ordering {

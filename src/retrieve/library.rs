@@ -1,8 +1,9 @@
 //! The library: every runbook that can be read, in a fixed order, ready to be searched.
 
 use super::folder::{builtin_files, folder_files};
-use super::lexical::{Hit, Index};
+use super::lexical::Index;
 use super::query::Query;
+use super::ranking::{Hit, Ranking};
 use super::runbook::{Problem, Runbook, parse, stem, without_extension};
 use crate::domain::passage::{Passage, Suggestion};
 use std::collections::btree_map::Entry;
@@ -85,7 +86,7 @@ impl Library {
 
     /// Every runbook that shares a word or a category with the query, best first, whether it fits or not; for fusing with
     /// other rankings.
-    pub fn rank(&self, query: &Query<'_>) -> Vec<Hit> {
+    pub fn rank(&self, query: &Query<'_>) -> Ranking {
         self.index.rank(query)
     }
 
@@ -116,6 +117,11 @@ impl Library {
     /// All runbooks in order of their paths.
     pub fn runbooks(&self) -> &[Runbook] {
         &self.runbooks
+    }
+
+    /// The passages of the runbook at a position, as positions among all passages.
+    pub fn passages_of(&self, runbook: usize) -> std::ops::Range<usize> {
+        self.index.passages_of(runbook)
     }
 
     /// All passages, runbook by runbook; what an embedder reads.

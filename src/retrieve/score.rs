@@ -16,6 +16,18 @@ pub struct Evidence {
 /// Below this no runbook fits.
 pub const NO_FIT_BELOW: f64 = 0.2;
 
+/// Where the best runbook fits, others are worth a look down to this: the right one may be among them.
+pub const NO_LOOK_BELOW: f64 = 0.05;
+
+/// How many hits, best first, are worth showing: none if not even the first fits.
+pub fn worth_showing(scores: impl IntoIterator<Item = f64>) -> usize {
+    let mut scores = scores.into_iter().peekable();
+    if scores.peek().is_none_or(|&best| best < NO_FIT_BELOW) {
+        return 0;
+    }
+    scores.take_while(|&score| score >= NO_LOOK_BELOW).count()
+}
+
 /// The strength at which the confidence is one half.
 const MIDDLE: f64 = 1.2;
 const STEEPNESS: f64 = 4.0;

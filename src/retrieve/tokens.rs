@@ -229,7 +229,7 @@ fn is_connector(c: char) -> bool {
 }
 
 /// Where the first hump of a camel-case word ends: `OOM|Killed`, `Err|Image|Pull`, `PVCs`.
-fn hump_end(word: &str) -> usize {
+pub(super) fn hump_end(word: &str) -> usize {
     let mut previous_is_upper = true;
     let mut chars = word.char_indices().peekable();
     chars.next();

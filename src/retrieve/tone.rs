@@ -9,6 +9,9 @@ pub enum Tone {
     Open,
 }
 
+/// What a match counts when the text reports that all is well.
+pub const GOOD_NEWS_SHARE: f32 = 0.35;
+
 const LONGEST_NOTE: usize = 600;
 
 const GOOD: &[&str] = &[
@@ -104,6 +107,14 @@ const BAD: &[&str] = &[
     "lock",
     "while",
     "until",
+    // What is old, late or more than it should be, as alerts put it.
+    "ago",
+    "behind",
+    "longer",
+    "old",
+    "non",
+    "only",
+    "than",
 ];
 
 impl Tone {
@@ -113,10 +124,18 @@ impl Tone {
             return Tone::Open;
         }
         let text = text.to_lowercase();
-        let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        // A hyphen joins: `cache-0 failed` does not say that nothing failed, nor `non-ready` that something is ready.
+        let parts = text.split(|c: char| !c.is_alphanumeric() && c != '-').map(|part| part.trim_matches('-'));
+        let words: Vec<&str> = parts.filter(|word| !word.is_empty()).collect();
         let mut is_good = false;
         for (at, word) in words.iter().enumerate() {
-            let is_bad = BAD.iter().any(|bad| if bad.len() < 4 { word == bad } else { word.starts_with(bad) });
+            let is_bad = BAD.iter().any(|bad| {
+                if bad.len() < 4 {
+                    word == bad || word.strip_prefix(bad).is_some_and(|rest| rest.starts_with('-'))
+                } else {
+                    word.starts_with(bad)
+                }
+            });
             let is_denied = at > 0 && matches!(words[at - 1], "no" | "0" | "zero" | "without");
             let is_nothing = words.get(at + 1).is_some_and(|next| matches!(*next, "0" | "zero" | "none"))
                 || (words.get(at + 1) == Some(&"is") && words.get(at + 2).is_some_and(|next| matches!(*next, "0" | "zero")));
@@ -146,6 +165,9 @@ mod tests {
             assert_eq!(Tone::of(good), Tone::Healthy, "{good}");
         }
         for open in [
+            "last save of cache-0 failed",
+            "pod is in a non-ready state",
+            "running at the maximum for longer than 15 minutes",
             "pod is running but not ready",
             "never becomes healthy",
             "OOMKilled",

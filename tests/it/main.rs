@@ -7,5 +7,6 @@ mod cluster_health;
 mod http;
 mod readme;
 mod recording;
+mod retrieve;
 mod support;
 mod tidy;

@@ -3,7 +3,9 @@
 pub mod big_cluster;
 pub mod cli;
 pub mod kubernetes;
+pub mod qdrant;
 pub mod serving;
+pub mod words;
 
 use std::sync::{Arc, LazyLock};
 
