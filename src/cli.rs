@@ -37,10 +37,10 @@ struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for `diagnose`: an error of a known category; for `suggest`: a runbook fits
-  1  it could not be done, or a check found problems; the reason is on stderr; `cluster-health`: something is unwell
+  1  it could not be done, or a check found problems; for `cluster-health`: something is unwell
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category
-  4  `diagnose`: no error is seen; `suggest`: no runbook fits; `rules explain`: no rule matches; `cluster-health`: too little was seen";
+  4  nothing: `diagnose` sees no error, `suggest` no runbook, `rules explain` no rule, `cluster-health` too little";
 
 #[derive(Debug, Subcommand)]
 enum Command {

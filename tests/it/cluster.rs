@@ -63,5 +63,7 @@ fn words(answer: &Value) -> String {
 }
 
 fn gaps(answer: &Value) -> String {
-    list(answer, "gaps").iter().map(|gap| format!("{}: {}: {}\n", gap["stage"], gap["what"], gap["why"])).collect()
+    let told: Vec<String> =
+        list(answer, "gaps").iter().map(|gap| format!("{}: {}: {}", gap["stage"], gap["what"], gap["why"])).collect();
+    told.join("\n")
 }

@@ -40,9 +40,9 @@ fn offences(answer: &Value, expected: &Value) -> Vec<String> {
         }
     }
     let about =
-        |fix: &&Value| fix["command"].as_str().is_some_and(|command| command.contains(name) || command.contains(namespace));
-    if list(answer, "fix_commands").iter().filter(about).count() * 2 < list(answer, "fix_commands").len() {
-        offences.push(format!("few commands about {name}"));
+        |fix: &Value| fix["command"].as_str().is_some_and(|command| command.contains(name) || command.contains(namespace));
+    if !list(answer, "fix_commands").iter().any(about) {
+        offences.push(format!("no command about {name}"));
     }
     offences
 }

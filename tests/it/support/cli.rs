@@ -24,7 +24,9 @@ pub struct Ran {
 /// The program with `arguments`, in the folder of the crate, with nothing piped in.
 pub fn faultline(arguments: &[&str]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faultline"));
-    command.args(arguments).env_clear().current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Whoever runs the tests may have a kubeconfig at home: no test may ever reach a real cluster.
+    let no_home = concat!(env!("CARGO_TARGET_TMPDIR"), "/no-home");
+    command.args(arguments).env_clear().env("HOME", no_home).current_dir(env!("CARGO_MANIFEST_DIR"));
     Run { command, input: Vec::new() }
 }
 
