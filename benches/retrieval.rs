@@ -117,7 +117,7 @@ fn search_ten_thousand() {
 /// Distinct questions over the router, and embedding the same questions alone.
 async fn under_load(settings: &RetrievalSettings) {
     let knowledge = KnowledgeSettings { retrieval: settings.clone(), ..KnowledgeSettings::default() };
-    let stages = Arc::new(app::stages(&knowledge).expect("the built-in parts are sound"));
+    let stages = Arc::new(app::stages_without_cluster(&knowledge).expect("the built-in parts are sound"));
     stages.retriever.refresh(Patience::Endless, &quiet).await;
     let embedder = stages.retriever.embedder().expect("a model");
     let http = HttpSettings {

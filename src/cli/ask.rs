@@ -134,10 +134,7 @@ pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     #[expect(clippy::disallowed_methods, reason = "the command line is an edge: the clock is read here, once")]
     let pass = Pass { request_id: uuid::Uuid::now_v7().to_string(), now: Timestamp::now() };
     let answer = super::block_on(async {
-        tokio::join!(
-            stages.cluster.connect(CONNECT),
-            stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet)
-        );
+        tokio::join!(stages.cluster.connect(CONNECT), stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet));
         diagnose::diagnose(&stages, &question, pass).await
     })?;
     let mut out = anstream::stdout().lock();

@@ -26,7 +26,7 @@ pub enum IndexCommand {
 }
 
 pub fn run(command: IndexCommand, settings: &KnowledgeSettings) -> Result<Outcome, CliError> {
-    let stages = app::stages(settings)?;
+    let stages = app::stages_without_cluster(settings)?;
     let retriever = &stages.retriever;
     match command {
         IndexCommand::Build { fresh } => block_on(build(retriever, fresh))?,

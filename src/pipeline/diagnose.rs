@@ -260,7 +260,5 @@ impl Timings {
 
 /// What every pass of a process without a model did not look at.
 pub fn standing_gaps() -> Vec<Gap> {
-    vec![
-        Gap::new("reason", "model", "no provider configured"),
-    ]
+    vec![Gap::new("reason", "model", "no provider configured")]
 }

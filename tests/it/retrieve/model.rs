@@ -27,7 +27,8 @@ async fn stages(folder: &str) -> Option<Stages> {
         qdrant_collection: "faultline".to_owned(),
         ..RetrievalSettings::default()
     };
-    let stages = app::stages(&KnowledgeSettings { retrieval, ..KnowledgeSettings::default() }).expect("the parts fit together");
+    let stages = app::stages_without_cluster(&KnowledgeSettings { retrieval, ..KnowledgeSettings::default() })
+        .expect("the parts fit together");
     stages.retriever.refresh(Patience::Endless, &quiet).await;
     if let DenseState::Missing(why) = stages.retriever.state() {
         assert!(why.contains("no embedding model"), "a model that is there must work: {why}");
