@@ -12,7 +12,7 @@ use super::postings::{Counts, Postings, Vocabulary, number, rarity, rarity_of};
 use super::query::{Query, QueryWords};
 use super::ranking::{Hit, Ranking};
 use super::runbook::{Runbook, stem, without_extension};
-use super::score::{Evidence, NO_LOOK_BELOW, confidence, worth_showing};
+use super::score::{Evidence, confidence, worth_showing};
 use super::tokens::Stems;
 use super::tone::{GOOD_NEWS_SHARE, Tone};
 use crate::domain::passage::Passage;
@@ -161,7 +161,7 @@ impl Index {
         self.passages_of[runbook].clone()
     }
 
-    /// The first `explained` of the hits that fit say which words matched.
+    /// The first `explained` hits say which words matched.
     fn ranked(&self, query: &Query<'_>, explained: usize) -> Ranking {
         let terms = self.query_terms(query);
         let mut scores = vec![0.0_f32; self.passages_of.len()];
@@ -198,7 +198,7 @@ impl Index {
             hits.push(Hit { runbook, passage, score, raw, dense: None, matched: Vec::new() });
         }
         hits.sort_by(|one, other| self.order(one, other));
-        for hit in hits.iter_mut().take_while(|hit| hit.score >= NO_LOOK_BELOW).take(explained) {
+        for hit in hits.iter_mut().take(explained) {
             hit.matched = self.matched(hit.runbook, &terms);
         }
         Ranking { hits, passage_scores, asked: terms.mass }

@@ -13,7 +13,7 @@ pub struct Hit {
     pub raw: f32,
     /// The cosine of its nearest text. `None` where vectors had no part in it.
     pub dense: Option<f32>,
-    /// Words of the query that it holds, most telling first. Empty for a hit that does not fit.
+    /// Words of the query that it holds, most telling first. Empty for a hit far down.
     pub matched: Vec<Box<str>>,
 }
 
