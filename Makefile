@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test setup model fmt clippy tests deny eval bench load
+.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -45,8 +45,13 @@ setup:
 # What needs the model says so when it has none, and everything else works.
 NO_MODEL = echo "SKIPPED model: it could not be had (the reason is above); runbooks are found by their words alone"
 
-model: setup ## get the embedding model and its runtime into the user's cache (needs Python 3.11 with pip), once
-	@$(CARGO) run --quiet --locked -- model fetch || $(NO_MODEL)
+# One debug build serves all of `make test`: `cargo run` would build every dependency again, with fewer features.
+BUILT = $${CARGO_TARGET_DIR:-target}/debug/faultline
+built: setup
+	$(CARGO) build --locked --tests
+
+model: built ## get the embedding model and its runtime into the user's cache (needs Python 3.11 with pip), once
+	@$(BUILT) model fetch || $(NO_MODEL)
 
 fmt: setup
 	@if $(CARGO) fmt --version >/dev/null 2>&1; then $(CARGO) fmt --check; \
@@ -67,7 +72,7 @@ deny: setup
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --locked check bans licenses sources; \
 	else echo "SKIPPED deny: cargo-deny is not installed"; fi
 
-eval: setup model ## how well the rules and runbooks do on the labelled texts
-	@$(if $(LABELLED),$(CARGO) run --quiet --locked -- eval classify $(LABELLED),echo "no labelled texts")
-	@$(if $(BLIND),$(CARGO) run --quiet --locked -- eval classify $(BLIND),echo "no blind texts")
-	@$(if $(QUERIES),$(CARGO) run --quiet --locked -- eval retrieve $(QUERIES),echo "no labelled queries")
+eval: built model ## how well the rules and runbooks do on the labelled texts
+	@$(if $(LABELLED),$(BUILT) eval classify $(LABELLED),echo "no labelled texts")
+	@$(if $(BLIND),$(BUILT) eval classify $(BLIND),echo "no blind texts")
+	@$(if $(QUERIES),$(BUILT) eval retrieve $(QUERIES),echo "no labelled queries")

@@ -21,7 +21,7 @@ use super::{
     settings::ClusterSettings,
     wire,
 };
-use crate::domain::evidence::Gap;
+use crate::{domain::evidence::Gap, net};
 
 /// The cluster of this process.
 pub struct Cluster {
@@ -174,6 +174,7 @@ impl Cluster {
                 .map_err(|error| format!("kubeconfig: {}", causes(&error)))?,
             None => Config::incluster().map_err(|_| "no kubeconfig, and not in a pod of a cluster".to_owned())?,
         };
+        net::install_tls();
         // Its own retries wait for up to a quarter of an hour and repeat writes as well.
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(3));

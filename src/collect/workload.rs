@@ -66,6 +66,25 @@ fn template_labels(template: &PodTemplateSpec) -> BTreeMap<String, String> {
     template.metadata.as_ref().and_then(|metadata| metadata.labels.clone()).unwrap_or_default()
 }
 
+/// A workload that counts its pods: those ready, of those desired.
+fn counted(
+    object: ObjectRef,
+    selector: &LabelSelector,
+    template: Option<PodTemplateSpec>,
+    facts: Vec<Fact>,
+    (ready, desired): (i32, i32),
+) -> Workload {
+    Workload {
+        selector: query(selector),
+        labels: template.as_ref().map(template_labels).unwrap_or_default(),
+        template,
+        facts,
+        is_short: ready < desired,
+        desired,
+        object,
+    }
+}
+
 struct Told<'a> {
     object: &'a ObjectRef,
     facts: Vec<Fact>,
@@ -141,15 +160,7 @@ pub fn deployment(deployment: &Deployment, now: Timestamp) -> Workload {
     }
     scale(&mut told, desired, ready, status.updated_replicas);
     let facts = told.facts;
-    Workload {
-        selector: query(&spec.selector),
-        labels: template_labels(&spec.template),
-        template: Some(spec.template),
-        facts,
-        is_short: ready < desired,
-        desired,
-        object,
-    }
+    counted(object, &spec.selector, Some(spec.template), facts, (ready, desired))
 }
 
 fn scale(told: &mut Told<'_>, desired: i32, ready: i32, updated: Option<i32>) {
@@ -185,15 +196,7 @@ pub fn stateful_set(set: &StatefulSet) -> Workload {
     }
     scale(&mut told, desired, ready, None);
     let facts = told.facts;
-    Workload {
-        selector: query(&spec.selector),
-        labels: template_labels(&spec.template),
-        template: Some(spec.template),
-        facts,
-        is_short: ready < desired,
-        desired,
-        object,
-    }
+    counted(object, &spec.selector, Some(spec.template), facts, (ready, desired))
 }
 
 pub fn daemon_set(set: &DaemonSet) -> Workload {
@@ -224,15 +227,7 @@ pub fn daemon_set(set: &DaemonSet) -> Workload {
         scale(&mut told, desired, ready, None);
     }
     let facts = told.facts;
-    Workload {
-        selector: query(&spec.selector),
-        labels: template_labels(&spec.template),
-        template: Some(spec.template),
-        facts,
-        is_short: ready < desired,
-        desired,
-        object,
-    }
+    counted(object, &spec.selector, Some(spec.template), facts, (ready, desired))
 }
 
 pub fn replica_set(set: &ReplicaSet) -> Workload {
@@ -250,15 +245,7 @@ pub fn replica_set(set: &ReplicaSet) -> Workload {
     }
     let facts = told.facts;
     let template = spec.template;
-    Workload {
-        selector: query(&spec.selector),
-        labels: template.as_ref().map(template_labels).unwrap_or_default(),
-        template,
-        facts,
-        is_short: ready < desired,
-        desired,
-        object,
-    }
+    counted(object, &spec.selector, template, facts, (ready, desired))
 }
 
 pub fn job(job: &Job, now: Timestamp) -> Workload {

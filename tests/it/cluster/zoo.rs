@@ -39,8 +39,15 @@ fn offences(answer: &Value, expected: &Value) -> Vec<String> {
             offences.push(format!("<{place}> in {}", fix["command"]));
         }
     }
-    let about =
-        |fix: &Value| fix["command"].as_str().is_some_and(|command| command.contains(name) || command.contains(namespace));
+    let decisive: Vec<Regex> = list(expected, "must_mention")
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|pattern| Regex::new(pattern).expect("a regex"))
+        .collect();
+    let about = |fix: &Value| {
+        let command = fix["command"].as_str().unwrap_or_default();
+        command.contains(name) || command.contains(namespace) || decisive.iter().any(|pattern| pattern.is_match(command))
+    };
     if !list(answer, "fix_commands").iter().any(about) {
         offences.push(format!("no command about {name}"));
     }
