@@ -37,10 +37,10 @@ struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0  done; for `diagnose`: an error of a known category; for `suggest`: a runbook fits
-  1  it could not be done, or a check found problems; for `cluster-health`: something is unwell
+  1  it could not be done, a check found problems, or `cluster-health` something unwell
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category
-  4  nothing: `diagnose` sees no error, `suggest` no runbook, `rules explain` no rule, `cluster-health` too little";
+  4  no error seen, no runbook fits, no rule matches, or too little seen of a cluster";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -199,7 +199,7 @@ impl Cluster {
         match self.state() {
             State::Connected(connected) => Connection::Connected { version: connected.version },
             State::Away(why) => Connection::None { why },
-            State::Off => Connection::None { why: "no cluster is configured".to_owned() },
+            State::Off => Connection::None { why: "none is configured".to_owned() },
         }
     }
 
