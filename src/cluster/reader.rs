@@ -278,11 +278,6 @@ impl Reader {
         gaps.iter().map(|(what, why)| Gap::new("collect", what, why)).collect()
     }
 
-    /// Requests made and bytes read so far.
-    pub fn spent(&self) -> (usize, usize) {
-        (self.requests.load(Ordering::Relaxed).min(self.budget.requests), self.bytes.load(Ordering::Relaxed))
-    }
-
     /// Requests that may still be made.
     pub fn requests_left(&self) -> usize {
         self.budget.requests.saturating_sub(self.requests.load(Ordering::Relaxed))

@@ -1,7 +1,7 @@
 //! Paths and bodies of the Kubernetes API, as far as they are used here.
 
 use http::{Request, StatusCode, header};
-use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope, Resource};
+use k8s_openapi::Resource;
 use kube::client::Body;
 use serde::Deserialize;
 
@@ -11,11 +11,6 @@ use super::ReadError;
 pub trait Readable: Resource + serde::de::DeserializeOwned + Send + 'static {}
 
 impl<K: Resource + serde::de::DeserializeOwned + Send + 'static> Readable for K {}
-
-/// Marker bound for both scopes, so that one reader serves both.
-pub trait AnyScope {}
-impl AnyScope for NamespaceResourceScope {}
-impl AnyScope for ClusterResourceScope {}
 
 /// `/apis/apps/v1/namespaces/shop/deployments/api`; without a namespace all of them, without a name the list.
 pub fn path<K: Resource>(namespace: Option<&str>, name: Option<&str>) -> String {

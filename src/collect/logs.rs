@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 
-use super::pod::{self, Member, Role};
+use super::pod::{self, Role};
 use crate::{
     cluster::{LogQuery, Reader},
     domain::fact::{LogTail, Run},
@@ -32,8 +32,7 @@ pub async fn of_unwell(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
     let wanted =
         members.iter().filter(|member| !member.is_well(pod) || member.ended_badly()).take(MOST_CONTAINERS).flat_map(|member| {
             let mut runs = Vec::new();
-            let is_running =
-                member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()));
+            let is_running = member.is_running();
             let words = |run: Run, is_last_words: bool| Wanted {
                 container: &member.spec.name,
                 run,
@@ -69,7 +68,7 @@ pub async fn of_unwell(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
 pub async fn of_running(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
     let members = pod::containers(pod);
     let wanted =
-        members.iter().filter(|member| member.role == Role::Main && is_running(member)).take(MOST_CONTAINERS).map(|member| {
+        members.iter().filter(|member| member.role == Role::Main && member.is_running()).take(MOST_CONTAINERS).map(|member| {
             let wanted = Wanted {
                 container: &member.spec.name,
                 run: Run::Current,
@@ -80,10 +79,6 @@ pub async fn of_running(reader: &Reader, pod: &Pod) -> Vec<LogTail> {
             read(reader, pod, wanted)
         });
     join_all(wanted).await.into_iter().flatten().collect()
-}
-
-fn is_running(member: &Member<'_>) -> bool {
-    member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
 }
 
 async fn read(reader: &Reader, pod: &Pod, wanted: Wanted<'_>) -> Option<LogTail> {

@@ -52,15 +52,12 @@ pub fn taking<'a>(services: &'a [Service], labels: &BTreeMap<String, String>) ->
 /// The service that an init container which does not end waits for, as far as its command names one of the namespace's.
 pub fn awaited(pod: &Pod, services: &[Service]) -> Option<String> {
     let members = pod::containers(pod);
-    let waiting = members.iter().find(|member| member.role == pod::Role::Init && (!member.is_well(pod) || is_running(member)))?;
+    let waiting =
+        members.iter().find(|member| member.role == pod::Role::Init && (!member.is_well(pod) || member.is_running()))?;
     let words = waiting.spec.command.iter().flatten().chain(waiting.spec.args.iter().flatten());
     let command = words.cloned().collect::<Vec<_>>().join(" ");
     let is_named = |name: &&str| command.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|word| word == *name);
     services.iter().filter_map(|service| service.metadata.name.as_deref()).find(is_named).map(str::to_owned)
-}
-
-fn is_running(member: &pod::Member<'_>) -> bool {
-    member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
 }
 
 /// Endpoints that are ready, and all.

@@ -78,6 +78,10 @@ impl Member<'_> {
         state.is_some_and(|state| state.running.is_some()) && (status.ready || self.role == Role::Init)
     }
 
+    pub fn is_running(&self) -> bool {
+        self.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()))
+    }
+
     /// The end of the run before this one.
     pub fn last_end(&self) -> Option<&ContainerStateTerminated> {
         self.status?.last_state.as_ref()?.terminated.as_ref()

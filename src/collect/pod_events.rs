@@ -102,7 +102,7 @@ fn probe_matters(pod: &Pod, members: &[Member<'_>], message: &str, is_recent: bo
         end.is_some_and(|end| matches!(end.exit_code, 137 | 143) && end.reason.as_deref() != Some("OOMKilled"))
     };
     members.iter().filter(|member| member.role == Role::Main && probe::of_kind(member, kind).is_some()).any(|member| {
-        let is_running = member.status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.running.is_some()));
+        let is_running = member.is_running();
         let is_ready = member.status.is_some_and(|status| status.ready);
         match kind {
             "Liveness" | "Startup" => {

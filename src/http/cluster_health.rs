@@ -12,7 +12,7 @@ use super::{
     Shared,
     accept::{self, Form},
     diagnose::{answer, now},
-    fields::is_kubernetes_name,
+    fields::{is_kubernetes_name, pointer_in},
     markdown,
     problem::{Code, FieldError, Problem},
 };
@@ -46,7 +46,9 @@ pub async fn handler(
 fn namespaces(pairs: &[(String, String)]) -> Result<Vec<String>, Problem> {
     let mut all: Vec<String> = Vec::new();
     let mut errors: Vec<FieldError> = Vec::new();
-    let mut refuse = |name: &str, detail: &str| errors.push(FieldError { detail: detail.to_owned(), pointer: pointer(name) });
+    let mut refuse = |name: &str, detail: &str| {
+        errors.push(FieldError { detail: detail.to_owned(), pointer: pointer_in("#", name, MAX_NAME_BYTES) });
+    };
     for (name, value) in pairs {
         let values: Vec<&str> = match name.as_str() {
             "namespace" => vec![value],
@@ -71,18 +73,4 @@ fn namespaces(pairs: &[(String, String)]) -> Result<Vec<String>, Problem> {
     let detail = format!("{} {}", first.pointer.trim_start_matches("#/"), first.detail);
     errors.truncate(MAX_ERRORS);
     Err(Problem::new(Code::InvalidRequest, detail).with_errors(errors))
-}
-
-/// To a parameter of the query, as to a field of a body.
-fn pointer(name: &str) -> String {
-    let mut pointer = "#/".to_owned();
-    for byte in name.bytes().take(MAX_NAME_BYTES) {
-        match byte {
-            b'~' => pointer.push_str("~0"),
-            b'/' => pointer.push_str("~1"),
-            _ if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) => pointer.push(char::from(byte)),
-            _ => pointer.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    pointer
 }

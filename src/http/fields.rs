@@ -181,20 +181,23 @@ impl Fields {
         self.errors.push(FieldError { detail: detail.into(), pointer });
     }
 
-    /// RFC 6901 pointer in its URI fragment form; over-long names are cut.
     fn pointer_to(&self, name: &str) -> String {
-        let mut pointer = self.pointer.clone();
-        pointer.push('/');
-        for byte in name.bytes().take(MAX_NAME_BYTES) {
-            match byte {
-                b'~' => pointer.push_str("~0"),
-                b'/' => pointer.push_str("~1"),
-                _ if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) => pointer.push(char::from(byte)),
-                _ => pointer.push_str(&format!("%{byte:02X}")),
-            }
-        }
-        pointer
+        pointer_in(&self.pointer, name, MAX_NAME_BYTES)
     }
+}
+
+/// RFC 6901 pointer in its URI fragment form to `name` within `parent`; of a longer name its first `most_bytes`.
+pub fn pointer_in(parent: &str, name: &str, most_bytes: usize) -> String {
+    let mut pointer = format!("{parent}/");
+    for byte in name.bytes().take(most_bytes) {
+        match byte {
+            b'~' => pointer.push_str("~0"),
+            b'/' => pointer.push_str("~1"),
+            _ if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) => pointer.push(char::from(byte)),
+            _ => pointer.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    pointer
 }
 
 /// `#/target/namespace` as a sentence names it.
