@@ -101,7 +101,7 @@ fn question(world: &World, number: usize) -> Question {
 }
 
 fn diagnosed(world: &World, number: usize) {
-    let pass = Pass { request_id: "bench".to_owned(), now: Timestamp::UNIX_EPOCH };
+    let pass = Pass::new("bench", Timestamp::UNIX_EPOCH);
     divan::black_box(world.runtime.block_on(diagnose::diagnose(&world.stages, &question(world, number), pass)));
 }
 

@@ -107,7 +107,7 @@ fn two_kibibytes() -> String {
 }
 
 fn pass() -> Pass {
-    Pass { request_id: "bench".to_owned(), now: Timestamp::UNIX_EPOCH }
+    Pass::new("bench", Timestamp::UNIX_EPOCH)
 }
 
 /// A whole rules-only answer, never asked before.

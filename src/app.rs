@@ -12,8 +12,13 @@ use crate::{
     config::{self, KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
-    reason::rules::Advisor,
+    reason::{
+        client::Providers,
+        model::{Model, ModelSettings},
+        rules::Advisor,
+    },
     retrieve::{qdrant::QdrantIndex, retriever::Retriever, settings::RetrievalSettings, store::Store, watch::Place},
+    telemetry,
 };
 
 /// Everything that a running Faultline consists of.
@@ -37,6 +42,8 @@ pub enum StartError {
     Recording { source: RecordingError },
     #[error("QDRANT_URL={url} cannot be used: {why}")]
     Qdrant { url: String, why: String },
+    #[error("could not use the language models: {0}")]
+    Models(String),
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
     #[error("could not wait for signals")]
@@ -46,7 +53,8 @@ pub enum StartError {
 impl App {
     /// Makes the parts; nothing is listened on yet.
     pub fn new(settings: Settings) -> Result<Self, StartError> {
-        let stages = Arc::new(stages(&settings.knowledge, &settings.cluster)?);
+        let stages = stages(&settings.knowledge, &settings.cluster)?;
+        let stages = Arc::new(with_model(stages, &settings.model)?);
         Ok(Self { settings, stages })
     }
 
@@ -122,6 +130,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         catalogue,
         retriever,
         advisor,
+        model: None,
         cluster: Arc::new(cluster),
         pictures: Pictures::default(),
         gaps,
@@ -129,6 +138,23 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     })
+}
+
+/// The same stages with the models that are configured.
+pub fn with_model(stages: Stages, settings: &ModelSettings) -> Result<Stages, StartError> {
+    let observed = |providers: Providers| providers.observed_by(telemetry::model_asked);
+    let model = Model::open(settings, observed).map_err(StartError::Models)?;
+    Ok(match model {
+        Some(model) => with(stages, model),
+        None => stages,
+    })
+}
+
+/// The same stages with a model that somebody else made.
+pub fn with(stages: Stages, model: Model) -> Stages {
+    let no_model = diagnose::standing_gaps();
+    let gaps = stages.gaps.into_iter().filter(|gap| !no_model.contains(gap)).collect();
+    Stages { model: Some(model), gaps, ..stages }
 }
 
 /// The index in Qdrant. `None` = the setting names none.

@@ -5,6 +5,7 @@
 //!          -> Classification: findings, quoted evidence, parameters, or an honest "no category" / "no error"
 //! ```
 
+pub mod beside;
 pub mod catalogue;
 pub mod check;
 pub mod digest;

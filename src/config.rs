@@ -7,7 +7,10 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::{cluster::ClusterSettings, http::HttpSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings};
+use crate::{
+    cluster::ClusterSettings, http::HttpSettings, reason::model::ModelSettings, retrieve::settings::RetrievalSettings,
+    telemetry::LogSettings,
+};
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
 #[derive(Clone, Debug, Args)]
@@ -18,6 +21,8 @@ pub struct Settings {
     pub knowledge: KnowledgeSettings,
     #[command(flatten)]
     pub cluster: ClusterSettings,
+    #[command(flatten)]
+    pub model: ModelSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }

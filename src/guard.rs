@@ -9,10 +9,13 @@ mod clients;
 mod command;
 mod kubectl;
 mod line;
+mod names;
 mod packages;
 mod programs;
 mod query;
 mod tools;
+
+pub use names::names;
 
 use crate::domain::verdict::{RiskLevel, Verdict};
 

@@ -21,6 +21,7 @@ pub mod request_id;
 pub mod runbooks;
 pub mod server;
 pub mod settings;
+mod stream;
 pub mod suggest;
 
 use std::{sync::Arc, time::Duration};
@@ -51,7 +52,7 @@ pub struct Shared {
     pub stages: Arc<Stages>,
     pub metrics: Metrics,
     pub lifecycle: Lifecycle,
-    pub permits: Semaphore,
+    pub permits: Arc<Semaphore>,
     pub body_deadline: Duration,
     pub work_deadline: Duration,
 }
@@ -137,10 +138,17 @@ impl Shared {
             stages,
             metrics: Metrics::new(route_names().iter().map(String::as_str)),
             lifecycle: settings.lifecycle.clone(),
-            permits: Semaphore::new(usize::try_from(settings.max_concurrent_requests).unwrap_or(Semaphore::MAX_PERMITS)),
+            permits: Arc::new(Semaphore::new(
+                usize::try_from(settings.max_concurrent_requests).unwrap_or(Semaphore::MAX_PERMITS),
+            )),
             body_deadline: settings.request_timeout().min(BODY_DEADLINE),
             work_deadline: settings.request_timeout(),
         }
+    }
+
+    /// When an answer has to be ready, so that it still goes out before the request's time is up.
+    pub fn answer_by(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.work_deadline.mul_f32(0.9)
     }
 
     /// Does `work`: here when it is small, else on a thread that may be busy for long.

@@ -1,9 +1,11 @@
 //! What Faultline does for its users: one public function per question, each the order of the stages and nothing else.
 
 pub mod cluster_health;
+mod consult;
 pub mod diagnose;
 pub mod health;
 pub mod look;
+pub mod progress;
 pub mod runbooks;
 pub mod suggest;
 
@@ -15,7 +17,7 @@ use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
-    reason::rules::Advisor,
+    reason::{model::Model, rules::Advisor},
     retrieve::retriever::Retriever,
 };
 
@@ -25,6 +27,8 @@ pub struct Stages {
     /// The runbooks, and what finds them.
     pub retriever: Arc<Retriever>,
     pub advisor: Advisor,
+    /// A second reader. `None` = none is configured.
+    pub model: Option<Model>,
     pub cluster: Arc<Cluster>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,

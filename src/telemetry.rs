@@ -3,9 +3,10 @@
 use std::{io::IsTerminal, panic, str::FromStr};
 
 use clap::{Args, ValueEnum};
+use metrics::{counter, gauge, histogram};
 use tracing_subscriber::EnvFilter;
 
-use crate::http::metrics;
+use crate::{http::metrics as http_metrics, reason::client::Observed};
 
 /// What is logged and how.
 #[derive(Clone, Debug, Args)]
@@ -45,7 +46,7 @@ pub enum LogFormat {
 
 /// Starts the log and the metrics; once per process, before anything else.
 pub fn init(settings: &LogSettings) {
-    let _ = metrics::recorder();
+    let _ = http_metrics::recorder();
     let terminal = std::io::stderr().is_terminal();
     let format = settings.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
     let filter = EnvFilter::new(&settings.log_level.0);
@@ -60,4 +61,17 @@ pub fn init(settings: &LogSettings) {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked at {place}");
     }));
+}
+
+/// Counts what a provider of language models did for one question. Labels are of bounded sets; no text of a prompt is among them.
+pub fn model_asked(observed: &Observed) {
+    let provider = observed.provider;
+    counter!("faultline_llm_requests_total", "provider" => provider, "outcome" => observed.outcome).increment(1);
+    counter!("faultline_llm_attempts_total", "provider" => provider).increment(u64::from(observed.attempts));
+    counter!("faultline_llm_tokens_total", "provider" => provider, "kind" => "input").increment(observed.usage.input_tokens);
+    counter!("faultline_llm_tokens_total", "provider" => provider, "kind" => "output").increment(observed.usage.output_tokens);
+    histogram!("faultline_llm_request_duration_seconds", "provider" => provider).record(observed.latency.as_secs_f64());
+    if let Some(cost) = observed.cost {
+        gauge!("faultline_llm_cost_total", "provider" => provider).increment(cost);
+    }
 }

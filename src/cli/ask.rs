@@ -10,7 +10,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use super::{CliError, Outcome, human};
+use super::{CliError, Outcome, human, progress};
 use crate::{
     app,
     cluster::ClusterSettings,
@@ -21,6 +21,7 @@ use crate::{
         diagnose::{self, Pass, Question},
         suggest,
     },
+    reason::model::ModelSettings,
     retrieve::build::{Patience, quiet},
 };
 
@@ -53,6 +54,9 @@ pub struct DiagnoseArguments {
     /// Container in trouble
     #[arg(long, short)]
     container: Option<String>,
+    /// Ask no language model, even where one is configured
+    #[arg(long)]
+    no_llm: bool,
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = Output::Human)]
     output: Output,
@@ -60,6 +64,8 @@ pub struct DiagnoseArguments {
     knowledge: KnowledgeSettings,
     #[command(flatten)]
     cluster: ClusterSettings,
+    #[command(flatten)]
+    model: ModelSettings,
 }
 
 fn kind_and_name(text: &str) -> Result<(String, String), String> {
@@ -129,10 +135,12 @@ pub const CONNECT: Duration = Duration::from_secs(5);
 
 pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read_or(arguments.plain_complaint())?;
-    let stages = app::stages(&arguments.knowledge, &arguments.cluster)?;
-    let question = Question { error_message, target: arguments.target(), ..Question::default() };
+    let stages = app::with_model(app::stages(&arguments.knowledge, &arguments.cluster)?, &arguments.model)?;
+    let without_llm = arguments.no_llm;
+    let question = Question { error_message, target: arguments.target(), without_llm, ..Question::default() };
     #[expect(clippy::disallowed_methods, reason = "the command line is an edge: the clock is read here, once")]
-    let pass = Pass { request_id: uuid::Uuid::now_v7().to_string(), now: Timestamp::now() };
+    let pass = Pass::new(uuid::Uuid::now_v7().to_string(), Timestamp::now());
+    let pass = Pass { listener: progress::listener(), ..pass };
     let answer = super::block_on(async {
         tokio::join!(stages.cluster.connect(CONNECT), stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet));
         diagnose::diagnose(&stages, &question, pass).await

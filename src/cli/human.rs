@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::domain::{diagnosis::Diagnosis, evidence::Gap, passage::Suggestion, symptom::Severity, verdict::RiskLevel};
+use crate::domain::{advice::Proposer, diagnosis::Diagnosis, evidence::Gap, passage::Suggestion, symptom::Severity, verdict::RiskLevel};
 
 pub const BOLD: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
@@ -23,6 +23,11 @@ pub fn write_diagnosis(out: &mut impl Write, diagnosis: &Diagnosis) -> io::Resul
     write_prose(out, "", &diagnosis.root_cause)?;
     writeln!(out)?;
     write_prose(out, "", &diagnosis.explanation)?;
+    if let Some(opinion) = &diagnosis.llm.opinion {
+        let support = if opinion.supported { "from the same evidence" } else { "without evidence" };
+        writeln!(out, "\n{DIM}The model holds, {support}:{DIM:#} {}", opinion.error_category)?;
+        write_prose(out, "  ", &opinion.root_cause)?;
+    }
     if !diagnosis.fix_commands.is_empty() {
         writeln!(out, "\n{BOLD}What to do{BOLD:#}")?;
     }
@@ -31,7 +36,8 @@ pub fn write_diagnosis(out: &mut impl Write, diagnosis: &Diagnosis) -> io::Resul
         write_prose(out, &format!("{:>2}. ", index + 1), &fix.description)?;
         writeln!(out, "      {BOLD}{}{BOLD:#}", fix.command)?;
         let undo = if fix.reversible { "" } else { ", cannot be undone" };
-        write!(out, "      {risk}{}{risk:#} {DIM}{}{undo}", fix.risk_level.as_str(), fix.risk_reason)?;
+        let whose = if fix.source == Proposer::Model { "; proposed by the model" } else { "" };
+        write!(out, "      {risk}{}{risk:#} {DIM}{}{undo}{whose}", fix.risk_level.as_str(), fix.risk_reason)?;
         if !fix.placeholders.is_empty() {
             write!(out, "; fill in {}", fix.placeholders.iter().map(|name| format!("<{name}>")).collect::<Vec<_>>().join(", "))?;
         }

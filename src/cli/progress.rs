@@ -6,7 +6,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::retrieve::build::Step;
+use crate::{
+    pipeline::progress::{Listener, Progress},
+    retrieve::build::Step,
+};
+
+/// Tells a person at a terminal what a diagnosis is waiting for; nobody else.
+pub fn listener() -> Listener {
+    if !io::stderr().is_terminal() {
+        return Listener::default();
+    }
+    Listener::new(|progress| {
+        let line = match progress {
+            Progress::Finding(finding) => format!("found {}", finding.category),
+            Progress::Asking(models) => format!("asking {models} ..."),
+            Progress::Evidence(_) | Progress::Runbook(_) | Progress::Asked(_) => return,
+        };
+        let shown: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let _ = writeln!(io::stderr(), "\x1b[2m{shown}\x1b[0m");
+    })
+}
 
 /// Lines that replace one another where a terminal shows them.
 pub struct Bar {

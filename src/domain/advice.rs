@@ -56,6 +56,16 @@ pub struct FixCommand {
     pub placeholders: Vec<String>,
     /// Ids of the evidence that this command follows from.
     pub evidence: Vec<String>,
+    /// Who proposed it.
+    pub source: Proposer,
     /// The remediation that would carry it out, where one was proposed.
     pub remediation_id: Option<String>,
+}
+
+/// Who proposed a command. What a model proposes is never carried out without a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proposer {
+    Rules,
+    Model,
 }

@@ -113,6 +113,17 @@ impl Serialize for Diagnosis {
 pub enum Mode {
     /// The rules alone.
     Rules,
+    /// The rules, with what a language model added and our checks let through.
+    Llm,
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Llm => "llm",
+        }
+    }
 }
 
 /// The part of a runbook that fits best.
@@ -125,18 +136,56 @@ pub struct RunbookPassage {
 }
 
 /// What a language model had to do with the answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct LlmUse {
     pub status: LlmStatus,
+    /// Why there is nothing from a model. `None` = there is something.
+    pub reason: Option<String>,
     pub provider: Option<String>,
     pub model: Option<String>,
+    /// Hash of the prompt's templates and schema, so that answers of two versions can be told apart.
+    pub prompt_version: Option<String>,
+    /// Tokens that this answer cost; 0 where it was remembered.
     pub input_tokens: u64,
     pub output_tokens: u64,
+    /// The reply was remembered from an equal question.
+    pub cached: bool,
+    /// What the model holds, where the answer's own cause is another or the model's is not supported.
+    pub opinion: Option<Opinion>,
+    /// What was taken out of the model's reply, and why.
+    pub struck: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LlmStatus {
-    /// No provider is configured, or the request asked for none.
+    /// A model's reply passed the checks and is part of the answer.
+    Ok,
+    /// No provider is configured, or none was asked.
+    #[default]
     Off,
+    /// It was asked, and no usable reply came.
+    Unavailable,
+}
+
+impl LlmStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Off => "off",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// A cause that a model names and the answer does not make its own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Opinion {
+    pub error_category: CategoryId,
+    pub root_cause: String,
+    /// 0 to 1, as the model says, capped where it is not supported.
+    pub confidence: f32,
+    /// False = it cites no evidence of this answer.
+    pub supported: bool,
+    pub evidence: Vec<String>,
 }

@@ -30,7 +30,7 @@ const MANY: Verdict = high("changes more than one object");
 const DELETES_DATA: Verdict = high("deletes data, or much at once");
 const UNKNOWN_VERB: Verdict = high("not a verb that Faultline knows");
 
-const GRAMMAR: Grammar = Grammar {
+pub const GRAMMAR: Grammar = Grammar {
     dashes: Dashes::Letters,
     valued: "-n --namespace --context --cluster --user --kubeconfig -s --server --token --as --as-group --as-uid --cache-dir \
         --certificate-authority --client-certificate --client-key --request-timeout --tls-server-name --username --password \

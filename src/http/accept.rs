@@ -10,6 +10,8 @@ pub enum Form {
     /// Markdown under the name `text/plain`, for clients that know no markdown.
     Plain,
     Html,
+    /// Server-sent events: steps first, the JSON answer last.
+    Events,
 }
 
 impl Form {
@@ -19,6 +21,7 @@ impl Form {
             Self::Markdown => ("text", "markdown"),
             Self::Plain => ("text", "plain"),
             Self::Html => ("text", "html"),
+            Self::Events => ("text", "event-stream"),
         }
     }
 
@@ -28,6 +31,7 @@ impl Form {
             Self::Markdown => "text/markdown; charset=utf-8",
             Self::Plain => "text/plain; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
+            Self::Events => "text/event-stream",
         })
     }
 }

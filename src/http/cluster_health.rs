@@ -36,7 +36,7 @@ pub async fn handler(
     let health = tokio::time::timeout(shared.work_deadline, work).await.map_err(|_| Problem::of(Code::Timeout))?;
     let form = accept::choose(&headers, &[Form::Json, Form::Markdown, Form::Plain]);
     let text = match form {
-        Form::Json | Form::Html => serde_json::to_vec(&health).map_err(|_| Problem::of(Code::Internal))?,
+        Form::Json | Form::Html | Form::Events => serde_json::to_vec(&health).map_err(|_| Problem::of(Code::Internal))?,
         Form::Markdown | Form::Plain => markdown::cluster_health(&health).into_bytes(),
     };
     Ok(answer(form, text))

@@ -17,8 +17,10 @@ use super::{
     fields::Fields,
     json::Json,
     markdown,
+    middleware::Admitted,
     problem::{Code, Problem},
     request_id::RequestId,
+    stream,
 };
 use crate::{
     domain::target::Target,
@@ -33,15 +35,19 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
     let document = body::read(&parts.headers, body, shared.body_deadline).await?;
     let question = read(document.json)?;
     let id = RequestId::from_extensions(&parts.extensions);
-    let pass = Pass { request_id: id.as_str().to_owned(), now: now() };
+    let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain, Form::Events]);
+    let pass = Pass { deadline: Some(shared.answer_by()), ..Pass::new(id.as_str(), now()) };
+    if form == Form::Events {
+        let permit = parts.extensions.get::<Admitted>().cloned();
+        return Ok(stream::diagnosis(shared, question, pass, document.size_bytes, permit));
+    }
     let work = move |stages: Arc<Stages>| async move { diagnose::diagnose(&stages, &question, pass).await };
     let diagnosis = shared.work(document.size_bytes, work).await?;
     shared.metrics.diagnosed(&diagnosis);
 
-    let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain]);
     let text = match form {
-        Form::Json | Form::Html => serde_json::to_vec(&diagnosis).map_err(|_| Problem::of(Code::Internal))?,
         Form::Markdown | Form::Plain => markdown::diagnosis(&diagnosis).into_bytes(),
+        Form::Json | Form::Html | Form::Events => serde_json::to_vec(&diagnosis).map_err(|_| Problem::of(Code::Internal))?,
     };
     Ok(answer(form, text))
 }
@@ -65,8 +71,7 @@ fn read(document: Json) -> Result<Question, Problem> {
     let deployment = fields.name("deployment_name");
     let container = fields.name("container");
     let include_cluster_health = fields.flag("include_cluster_health").unwrap_or(false);
-    // No model is asked yet, so either answer is the rules' own.
-    let _use_llm = fields.flag("use_llm");
+    let without_llm = fields.flag("use_llm") == Some(false);
     let target = fields.object("target", |target| Target {
         kind: target.kind("kind"),
         name: target.name("name"),
@@ -77,7 +82,7 @@ fn read(document: Json) -> Result<Question, Problem> {
     fields.close()?;
     let target = target.unwrap_or_default();
     let target = Target { namespace: target.namespace.or(namespace), pod, deployment, container, ..target };
-    Ok(Question { error_message, logs, target, include_cluster_health })
+    Ok(Question { error_message, logs, target, include_cluster_health, without_llm })
 }
 
 /// Milliseconds are what clients of the first generation parse.

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use super::suggest::Suggestions;
 use crate::domain::{
+    advice::Proposer,
     diagnosis::Diagnosis,
     evidence::Gap,
     health::{ClusterHealth, Problem},
@@ -22,6 +23,11 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         line(&mut page, format_args!("{}", inline(&diagnosis.explanation)));
     }
     line(&mut page, format_args!("Confidence {confidence}%, from {} findings.", diagnosis.findings.len()));
+    if let Some(opinion) = &diagnosis.llm.opinion {
+        let support = if opinion.supported { "from the same evidence" } else { "without evidence" };
+        let (category, cause) = (inline(opinion.error_category.as_str()), inline(&opinion.root_cause));
+        line(&mut page, format_args!("The model holds, {support}: {category}: {cause}"));
+    }
     if !diagnosis.fix_commands.is_empty() {
         line(&mut page, format_args!("## Fix"));
         for (number, fix) in (1..).zip(&diagnosis.fix_commands) {
@@ -29,7 +35,12 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
             let risk = fix.risk_level.as_str();
             line(
                 &mut page,
-                format_args!("{number}. {} (risk {risk}: {}; {undo})", inline(&fix.description), inline(&fix.risk_reason)),
+                format_args!(
+                    "{number}. {} (risk {risk}: {}; {undo}{})",
+                    inline(&fix.description),
+                    inline(&fix.risk_reason),
+                    if fix.source == Proposer::Model { "; proposed by the model" } else { "" },
+                ),
             );
             fence(&mut page, "sh", &fix.command);
         }

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::Shared;
 use crate::domain::{
-    diagnosis::{Diagnosis, Mode},
+    diagnosis::Diagnosis,
     evidence::Gap,
     symptom::{CategoryId, Severity},
 };
@@ -36,7 +36,9 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
 
 fn install() -> Option<PrometheusHandle> {
     let durations = Matcher::Full("faultline_http_request_duration_seconds".to_owned());
-    let handle = PrometheusBuilder::new().set_buckets_for_metric(durations, SECONDS).ok()?.install_recorder().ok()?;
+    let models = Matcher::Full("faultline_llm_request_duration_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, SECONDS).ok()?;
+    let handle = builder.set_buckets_for_metric(models, SECONDS).ok()?.install_recorder().ok()?;
     describe_counter!("faultline_http_requests_total", "Requests answered");
     describe_histogram!(
         "faultline_http_request_duration_seconds",
@@ -45,6 +47,11 @@ fn install() -> Option<PrometheusHandle> {
     describe_counter!("faultline_diagnoses_total", "Diagnoses given");
     describe_counter!("faultline_gaps_total", "Things that a diagnosis or suggestion could not look at");
     describe_counter!("faultline_suggestions_total", "Runbook questions answered, by whether any runbook fits");
+    describe_counter!("faultline_llm_requests_total", "Questions put to a provider of language models, by what came of them");
+    describe_counter!("faultline_llm_attempts_total", "Requests sent to a provider of language models");
+    describe_counter!("faultline_llm_tokens_total", "Tokens that a provider counted");
+    describe_histogram!("faultline_llm_request_duration_seconds", "Seconds that a provider took for one question, with all attempts");
+    describe_gauge!("faultline_llm_cost_total", "Cost of the tokens, in the currency of the prices that are set");
     describe_gauge!("faultline_build_info", "Always 1; the version is in the label");
     describe_gauge!("process_resident_memory_bytes", "Resident memory");
     gauge!("faultline_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -54,7 +61,7 @@ fn install() -> Option<PrometheusHandle> {
 /// Handles that are looked up once and then only counted with.
 pub struct Metrics {
     routes: HashMap<String, RouteMetrics>,
-    diagnoses: RwLock<HashMap<(CategoryId, Severity), Counter>>,
+    diagnoses: RwLock<HashMap<(CategoryId, Severity, &'static str), Counter>>,
     gaps: RwLock<HashMap<&'static str, Counter>>,
     fits: Counter,
     fits_not: Counter,
@@ -100,13 +107,11 @@ impl Metrics {
 
     pub fn diagnosed(&self, diagnosis: &Diagnosis) {
         self.missed(&diagnosis.gaps);
-        let key = (diagnosis.error_category.clone(), diagnosis.severity);
+        let mode = diagnosis.mode.as_str();
+        let key = (diagnosis.error_category.clone(), diagnosis.severity, mode);
         if let Some(counter) = self.diagnoses.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return counter.increment(1);
         }
-        let mode = match diagnosis.mode {
-            Mode::Rules => "rules",
-        };
         // The categories of answers are those of the rule files: a bounded set.
         let labels = [("category", key.0.to_string()), ("severity", key.1.to_string()), ("mode", mode.to_owned())];
         let counter = counter!("faultline_diagnoses_total", &labels);

@@ -30,6 +30,7 @@ use tower_http::{
     },
     cors::{AllowOrigin, Any as AnyOrigin, CorsLayer},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error, info};
 
 use super::{
@@ -85,12 +86,21 @@ fn log(method: &Method, route: &str, status: StatusCode, took: Duration, id: &Re
     }
 }
 
+/// The place that a request has among those in work. It is free again when the last copy is dropped.
+#[derive(Clone, Debug)]
+pub struct Admitted(#[expect(dead_code, reason = "it is held, not read")] Arc<OwnedSemaphorePermit>);
+
 /// As many requests in work as fit; one more is told to come back, at once.
-pub async fn admission(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = shared.permits.try_acquire() else {
+pub async fn admission(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let Ok(permit) = Arc::clone(&shared.permits).try_acquire_owned() else {
         return Problem::of(Code::Overloaded).retry_after(1).into_response();
     };
-    next.run(request).await
+    let admitted = Admitted(Arc::new(permit));
+    // An answer that is still being written after its head is still in work.
+    request.extensions_mut().insert(admitted.clone());
+    let response = next.run(request).await;
+    drop(admitted);
+    response
 }
 
 /// The text of a panic may quote what a client sent, so it goes nowhere.

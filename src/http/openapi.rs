@@ -54,7 +54,7 @@ pub async fn problem(path: Result<Path<String>, PathRejection>, headers: HeaderM
                 "<p><a href=\"/docs#problems\">Problems</a></p>\n<h1>{title}</h1>\n<p>Status {status}, code <code>{name}</code>.</p>\n<p>{meaning}</p>"
             ),
         ),
-        Form::Json | Form::Markdown | Form::Plain => {
+        Form::Json | Form::Markdown | Form::Plain | Form::Events => {
             let body = serde_json::json!({"code": name, "status": status, "title": title, "meaning": meaning});
             super::diagnose::answer(Form::Json, body.to_string().into_bytes())
         }

@@ -102,9 +102,9 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// Writes the body and the headers; only the envelope does this.
-    pub(super) fn render(&self, response: &mut Response, request_id: &str, path: &str) {
-        let wire = Wire {
+    /// The body, as RFC 9457 wants it.
+    pub(super) fn document<'a>(&'a self, request_id: &'a str, path: &'a str) -> impl Serialize + 'a {
+        Wire {
             kind: format!("/problems/{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
@@ -113,8 +113,12 @@ impl Problem {
             code: self.code.as_str(),
             request_id,
             errors: &self.errors,
-        };
-        let body = serde_json::to_vec(&wire).unwrap_or_default();
+        }
+    }
+
+    /// Writes the body and the headers; only the envelope does this.
+    pub(super) fn render(&self, response: &mut Response, request_id: &str, path: &str) {
+        let body = serde_json::to_vec(&self.document(request_id, path)).unwrap_or_default();
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -63,7 +63,7 @@ pub async fn list(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Resu
     let summaries = runbooks::list(&shared.stages);
     match accept::choose(&headers, &[Form::Json, Form::Html]) {
         Form::Html => Ok(varied(list_page(&summaries))),
-        Form::Json | Form::Markdown | Form::Plain => json(&List { runbooks: summaries.iter().map(Item::new).collect() }),
+        Form::Json | Form::Markdown | Form::Plain | Form::Events => json(&List { runbooks: summaries.iter().map(Item::new).collect() }),
     }
 }
 
@@ -76,7 +76,7 @@ pub async fn read(
     let runbook = runbooks::read(&shared.stages, &id).ok_or_else(|| Problem::of(Code::RunbookNotFound))?;
     let form = accept::choose(&headers, &[Form::Json, Form::Markdown, Form::Plain, Form::Html]);
     match form {
-        Form::Json => {
+        Form::Json | Form::Events => {
             let item = Item::new(&runbook.summary);
             json(&Whole { item, markdown: &runbook.markdown, html: &runbook.html })
         }

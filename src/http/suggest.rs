@@ -44,7 +44,7 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
     let suggestions = Suggestions { request_id: id.as_str(), results, gaps: &found.gaps };
     let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain]);
     let text = match form {
-        Form::Json | Form::Html => serde_json::to_vec(&suggestions).map_err(|_| Problem::of(Code::Internal))?,
+        Form::Json | Form::Html | Form::Events => serde_json::to_vec(&suggestions).map_err(|_| Problem::of(Code::Internal))?,
         Form::Markdown | Form::Plain => markdown::suggestions(&suggestions).into_bytes(),
     };
     Ok(answer(form, text))

@@ -6,16 +6,19 @@ use jiff::Timestamp;
 
 use super::{
     Stages, cluster_health,
+    consult::{self, Case},
     look::{self, Looked},
+    progress::{Listener, Progress},
 };
 use crate::{
     classify::{self, Classification, Origin, Reading},
     domain::{
-        advice::{Draft, FixCommand},
-        diagnosis::{Answer, Diagnosis, LlmStatus, LlmUse, Mode, RunbookPassage},
+        advice::{Draft, FixCommand, Proposer},
+        diagnosis::{Answer, Diagnosis, LlmUse, Mode, RunbookPassage},
         evidence::Gap,
         symptom::CategoryId,
         target::Target,
+        verdict::Verdict,
     },
     guard,
     reason::rules::Advice,
@@ -32,6 +35,8 @@ pub struct Question {
     pub target: Target,
     /// The state of the whole cluster is wanted as well.
     pub include_cluster_health: bool,
+    /// No language model is to be asked.
+    pub without_llm: bool,
 }
 
 /// When and under which id a diagnosis is made; time and randomness are the caller's.
@@ -39,6 +44,15 @@ pub struct Question {
 pub struct Pass {
     pub request_id: String,
     pub now: Timestamp,
+    /// When the answer has to be there. `None` = each stage's own bounds are enough.
+    pub deadline: Option<tokio::time::Instant>,
+    pub listener: Listener,
+}
+
+impl Pass {
+    pub fn new(request_id: impl Into<String>, now: Timestamp) -> Self {
+        Self { request_id: request_id.into(), now, deadline: None, listener: Listener::default() }
+    }
 }
 
 /// Questions up to this size are remembered with their answer.
@@ -77,7 +91,7 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     };
     let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
     timings.lap("collect");
-    let answer = Answer { cluster_health, ..answer(stages, looked, timings).await };
+    let answer = Answer { cluster_health, ..answer(stages, question, looked, timings, &pass).await };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
@@ -88,7 +102,9 @@ async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosi
     // Why there is no cluster may change from one question to the next.
     let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
     let asked = (stages.retriever.epoch(), question.clone());
-    let is_short = size <= MAX_REMEMBERED_BYTES;
+    // What a model is to add is remembered with the model.
+    let is_asked = stages.model.is_some() && !question.without_llm;
+    let is_short = size <= MAX_REMEMBERED_BYTES && !is_asked;
     let remembered = is_short.then(|| stages.answers.get(&asked)).flatten().filter(still_holds);
     let answer = if let Some(answer) = remembered {
         answer
@@ -97,8 +113,8 @@ async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosi
         let mut heard = listen(stages, question);
         timings.lap("classify");
         heard.gaps.extend(no_cluster.clone());
-        let heard = Looked { found: heard, target: question.target.clone(), lead: None, is_named: false };
-        let answer = Arc::new(answer(stages, heard, timings).await);
+        let heard = Looked { found: heard, target: question.target.clone(), lead: None, is_named: false, scope: None };
+        let answer = Arc::new(answer(stages, question, heard, timings, &pass).await);
         if is_short {
             stages.answers.insert(asked, Arc::clone(&answer));
         }
@@ -120,18 +136,46 @@ pub fn texts(question: &Question) -> Vec<(Origin, &str)> {
 }
 
 /// From what was found to the answer.
-async fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
-    let Looked { found, target, lead, is_named } = looked;
+async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timings: Timings, pass: &Pass) -> Answer {
+    let listener = &pass.listener;
+    looked.found.findings.iter().for_each(|finding| listener.tell(Progress::Finding(finding)));
+    looked.found.evidence.iter().for_each(|evidence| listener.tell(Progress::Evidence(evidence)));
+    let mut answer = by_rules(stages, &looked, &mut timings, listener).await;
+    let Looked { found, target, scope, .. } = looked;
+    // Whether something is wrong at all is for the cluster and the rules to say.
+    let may_add = matches!(found.reading, Reading::Known | Reading::UnknownError);
+    if let Some(model) = stages.model.as_ref().filter(|_| may_add && !question.without_llm) {
+        let case = Case {
+            said: &texts(question),
+            excerpt: &found.excerpt,
+            target: &target,
+            parameters: &found.parameters,
+            scope: scope.as_ref(),
+        };
+        answer = consult::consult(stages, model, &case, answer, pass.deadline, listener).await;
+        listener.tell(Progress::Asked(&answer.llm));
+        timings.lap("model");
+    } else if stages.model.is_some() {
+        let why = if question.without_llm { "the request asks for none" } else { "there is no error to explain" };
+        answer.llm.reason = Some(why.to_owned());
+    }
+    Answer { timings_ms: timings.spent, ..answer }
+}
+
+/// What the rules say, with runbooks and the risk of each command.
+async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, listener: &Listener) -> Answer {
+    let Looked { found, target, lead, is_named, .. } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
         Reading::Known | Reading::UnknownError | Reading::NoError { .. } => {
             found.findings.first().map_or_else(CategoryId::unknown, |finding| finding.category.clone())
         }
     };
-    let advice = advice(stages, &found, &category, &target);
+    let advice = advice(stages, found, &category, target);
     timings.lap("reason");
 
-    let runbooks = runbooks(stages, &found, &advice).await;
+    let runbooks = runbooks(stages, found, &advice).await;
+    runbooks.passages.iter().for_each(|passage| listener.tell(Progress::Runbook(passage)));
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
@@ -144,29 +188,28 @@ async fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer
         Reading::Healthy => 0.8,
         Reading::NoError { .. } => 0.2,
     };
-    let mut gaps = found.gaps;
+    let mut gaps = found.gaps.clone();
     gaps.extend(stages.gaps.iter().cloned());
     gaps.extend(runbooks.gaps);
-    let mut explanation = found.notes;
-    explanation.push(advice.explanation);
+    let explanation: Vec<&str> = found.notes.iter().map(String::as_str).chain([advice.explanation.as_str()]).collect();
     Answer {
         mode: Mode::Rules,
         severity: advice.severity,
         error_category: category,
         confidence,
-        root_cause: lead.unwrap_or_default() + &advice.root_cause,
+        root_cause: lead.clone().unwrap_or_default() + &advice.root_cause,
         explanation: explanation.join(" "),
         fix_commands,
         prevention_tips: advice.prevention,
         related_runbooks: runbooks.related,
         runbook_passages: runbooks.passages,
-        findings: found.findings,
-        evidence: found.evidence,
+        findings: found.findings.clone(),
+        evidence: found.evidence.clone(),
         gaps,
         cluster_health: None,
         incident_id: None,
-        llm: LlmUse { status: LlmStatus::Off, provider: None, model: None, input_tokens: 0, output_tokens: 0 },
-        timings_ms: timings.spent,
+        llm: LlmUse::default(),
+        timings_ms: BTreeMap::new(),
     }
 }
 
@@ -220,13 +263,18 @@ async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> R
     Runbooks { related, passages, gaps: found.gaps }
 }
 
+/// The risk of a command, remembered.
+pub(super) fn verdict(stages: &Stages, command: &str) -> Verdict {
+    stages.verdicts.get(command).unwrap_or_else(|| {
+        let verdict = guard::assess(command);
+        stages.verdicts.insert(command.to_owned(), verdict.clone());
+        verdict
+    })
+}
+
 /// A command with the risk that it carries by itself.
 fn guarded(stages: &Stages, draft: Draft, evidence: &[String]) -> FixCommand {
-    let verdict = stages.verdicts.get(draft.command.as_str()).unwrap_or_else(|| {
-        let verdict = guard::assess(&draft.command);
-        stages.verdicts.insert(draft.command.clone(), verdict.clone());
-        verdict
-    });
+    let verdict = verdict(stages, &draft.command);
     FixCommand {
         command: draft.command,
         description: draft.description,
@@ -235,6 +283,7 @@ fn guarded(stages: &Stages, draft: Draft, evidence: &[String]) -> FixCommand {
         reversible: verdict.reversible,
         placeholders: draft.placeholders,
         evidence: evidence.to_vec(),
+        source: Proposer::Rules,
         remediation_id: None,
     }
 }
@@ -258,7 +307,7 @@ impl Timings {
     }
 }
 
-/// What every pass of a process without a model did not look at.
+/// What a process without a model does not look at.
 pub fn standing_gaps() -> Vec<Gap> {
     vec![Gap::new("reason", "model", "no provider configured")]
 }

@@ -30,6 +30,8 @@ pub struct Looked {
     pub lead: Option<String>,
     /// The cluster told the names of what is in trouble: a command without one of them is of no use.
     pub is_named: bool,
+    /// Everything that was seen of it. `None` = nothing was.
+    pub scope: Option<Scope>,
 }
 
 /// Categories whose cause may be the other end of a connection.
@@ -86,7 +88,7 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
         let mut found = heard;
         found.gaps.extend(reader.gaps());
         found.gaps.extend(stages.cluster.gap());
-        return Looked { found, target: question.target.clone(), lead: None, is_named: false };
+        return Looked { found, target: question.target.clone(), lead: None, is_named: false, scope: None };
     };
     let mut main = judged.swap_remove(first);
     let mut lead = None;
@@ -117,7 +119,7 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
         main.scope.subject = workload;
     }
     let target = target(&main.scope, &question.target);
-    Looked { found: main.found, target, lead, is_named: true }
+    Looked { found: main.found, target, lead, is_named: true, scope: Some(main.scope) }
 }
 
 /// The scope that the answer is about: trouble with a name before trouble without one before none.

@@ -88,6 +88,11 @@ impl Advisor {
         })
     }
 
+    /// What the rule file of `category` says. `None` = there is none.
+    pub fn playbook(&self, category: &CategoryId) -> Option<&Playbook> {
+        self.plans.get(category).map(|plan| &plan.playbook)
+    }
+
     /// Advice for an error of no category, quoted.
     pub fn advise_unknown(&self, quote: &str, parameters: &Parameters, target: &Target) -> Advice {
         self.without_playbook(unknown::error(quote), parameters, target)

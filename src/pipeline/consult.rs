@@ -1,0 +1,141 @@
+//! A second reader: a language model adds to the rules answer what passes the checks, and can take nothing from it.
+
+use tokio::time::Instant;
+
+use super::{
+    Stages,
+    progress::{Listener, Progress},
+};
+use crate::{
+    classify::{Origin, beside},
+    domain::{
+        diagnosis::{Answer, LlmStatus, LlmUse, Mode},
+        evidence::Gap,
+        fact::Scope,
+        parameters::Parameters,
+        symptom::CategoryId,
+        target::Target,
+    },
+    guard,
+    reason::{
+        brief::Brief,
+        check::{self, Assessed, Checked},
+        merge::{self, Adopted},
+        model::Model,
+        reply, template,
+    },
+};
+
+/// What is known of a case beside the answer that the rules gave.
+pub struct Case<'a> {
+    pub said: &'a [(Origin, &'a str)],
+    pub excerpt: &'a str,
+    pub target: &'a Target,
+    pub parameters: &'a Parameters,
+    /// What was seen. `None` = no cluster was looked at.
+    pub scope: Option<&'a Scope>,
+}
+
+/// `answer` with what the model adds to it; without a usable reply the same answer, and the reason in its gaps.
+pub async fn consult(
+    stages: &Stages,
+    model: &Model,
+    case: &Case<'_>,
+    answer: Answer,
+    deadline: Option<Instant>,
+    listener: &Listener,
+) -> Answer {
+    let brief = brief(stages, case, &answer);
+    let version = model.prompts.version();
+    let unavailable = |why: String, provider: Option<&str>, usage: (u64, u64)| {
+        let mut answer = answer.clone();
+        answer.llm = LlmUse {
+            status: LlmStatus::Unavailable,
+            reason: Some(why.clone()),
+            provider: provider.map(str::to_owned),
+            prompt_version: Some(version.to_owned()),
+            input_tokens: usage.0,
+            output_tokens: usage.1,
+            ..LlmUse::default()
+        };
+        answer.gaps.push(Gap::new("reason", "model", why));
+        answer
+    };
+    listener.tell(Progress::Asking(model.replies.models()));
+    let prompt = match model.prompts.render(&brief, model.replies.max_input_tokens()) {
+        Ok(prompt) => prompt,
+        Err(error) => return unavailable(error.to_string(), None, (0, 0)),
+    };
+    let had = match model.replies.get(&prompt, version, deadline).await {
+        Ok(had) => had,
+        Err(silence) => return unavailable(silence.why, silence.provider, silence.usage),
+    };
+    let checked = match reply::read(&had.said.text) {
+        Ok(reply) => check::check(reply, &brief, &prompt, &|command| assessed(stages, command)),
+        Err(why) => return unavailable(format!("the reply cannot be read: {why}"), None, (0, 0)),
+    };
+    let mut merged = merged(stages, &answer, &brief, checked);
+    let (input_tokens, output_tokens) = if had.cached { (0, 0) } else { (had.said.input_tokens, had.said.output_tokens) };
+    merged.llm = LlmUse {
+        status: LlmStatus::Ok,
+        provider: Some(had.said.provider),
+        model: Some(had.said.model),
+        prompt_version: Some(version.to_owned()),
+        input_tokens,
+        output_tokens,
+        cached: had.cached,
+        ..merged.llm
+    };
+    merged
+}
+
+fn brief<'a>(stages: &'a Stages, case: &Case<'a>, answer: &'a Answer) -> Brief<'a> {
+    let mut more = case.scope.map(|scope| beside::seen(scope, &answer.evidence)).unwrap_or_default();
+    more.extend(beside::said(&stages.catalogue, case.said, &answer.evidence));
+    Brief {
+        said: case.said.iter().map(|(_, text)| *text).collect(),
+        excerpt: case.excerpt,
+        target: named(case.target),
+        answer,
+        more: Brief::numbered(&answer.evidence, more),
+        parameters: case.parameters,
+        categories: stages.catalogue.rules().iter().map(|rule| &rule.id).collect(),
+    }
+}
+
+fn named(target: &Target) -> Vec<String> {
+    let fields = [
+        ("kind", &target.kind),
+        ("name", &target.name),
+        ("namespace", &target.namespace),
+        ("label selector", &target.label_selector),
+        ("pod", &target.pod),
+        ("deployment", &target.deployment),
+        ("container", &target.container),
+    ];
+    fields.iter().filter_map(|(name, value)| Some(format!("{name}: {}", value.as_ref()?))).collect()
+}
+
+fn assessed(stages: &Stages, command: &str) -> Assessed {
+    Assessed {
+        verdict: super::diagnose::verdict(stages, command),
+        names: guard::names(command),
+        placeholders: template::placeholders(command),
+    }
+}
+
+fn merged(stages: &Stages, answer: &Answer, brief: &Brief<'_>, checked: Checked) -> Answer {
+    let library = stages.retriever.library();
+    let adopt = |category: &CategoryId| {
+        let playbook = stages.advisor.playbook(category)?;
+        let runbook = Some(&playbook.runbook).filter(|id| library.get(id).is_some()).cloned();
+        Some(Adopted { severity: playbook.severity, runbook })
+    };
+    let merged = merge::merge(answer, brief, checked, &adopt);
+    let adds_nothing = merged.llm.opinion.is_none() && Answer { mode: answer.mode, llm: answer.llm.clone(), ..merged.clone() } == *answer;
+    if adds_nothing {
+        let reason = Some("nothing of the reply passed the checks and was new".to_owned());
+        return Answer { mode: Mode::Rules, llm: LlmUse { reason, ..merged.llm.clone() }, ..merged };
+    }
+    merged
+}
