@@ -12,7 +12,7 @@ use crate::{
     config::{self, KnowledgeSettings, RunbookPlace, Settings},
     http::{self, metrics, server},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
-    reason::rules::Advisor,
+    reason::{client::Providers, rules::Advisor},
     retrieve::{qdrant::QdrantIndex, retriever::Retriever, settings::RetrievalSettings, store::Store, watch::Place},
 };
 
@@ -20,6 +20,8 @@ use crate::{
 pub struct App {
     pub settings: Settings,
     pub stages: Arc<Stages>,
+    /// The language models. `None` = none is configured.
+    pub models: Option<Providers>,
 }
 
 /// Why the process cannot start; each names the setting or file to mend.
@@ -37,6 +39,8 @@ pub enum StartError {
     Recording { source: RecordingError },
     #[error("QDRANT_URL={url} cannot be used: {why}")]
     Qdrant { url: String, why: String },
+    #[error("could not use the language models: {0}")]
+    Models(String),
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
     #[error("could not wait for signals")]
@@ -46,8 +50,9 @@ pub enum StartError {
 impl App {
     /// Makes the parts; nothing is listened on yet.
     pub fn new(settings: Settings) -> Result<Self, StartError> {
+        let models = Providers::from_settings(&settings.llm).map_err(StartError::Models)?;
         let stages = Arc::new(stages(&settings.knowledge, &settings.cluster)?);
-        Ok(Self { settings, stages })
+        Ok(Self { settings, stages, models })
     }
 
     /// Serves until SIGTERM or SIGINT, then lets requests in work finish. A second signal ends it at once.

@@ -7,7 +7,10 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
-use crate::{cluster::ClusterSettings, http::HttpSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings};
+use crate::{
+    cluster::ClusterSettings, http::HttpSettings, reason::settings::LlmSettings, retrieve::settings::RetrievalSettings,
+    telemetry::LogSettings,
+};
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
 #[derive(Clone, Debug, Args)]
@@ -18,6 +21,8 @@ pub struct Settings {
     pub knowledge: KnowledgeSettings,
     #[command(flatten)]
     pub cluster: ClusterSettings,
+    #[command(flatten)]
+    pub llm: LlmSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -121,6 +126,13 @@ mod tests {
             ("--max-concurrent-requests", "0"),
             ("--request-timeout-seconds", "0"),
             ("--shutdown-grace-seconds", "soon"),
+            ("--llm-providers", "gemini,hal"),
+            ("--llm-temperature", "2.1"),
+            ("--llm-temperature", "NaN"),
+            ("--llm-max-output-tokens", "0"),
+            ("--llm-timeout-seconds", "0"),
+            ("--llm-price-input-per-mtok", "-1"),
+            ("--openai-max-tokens-field", "tokens"),
             ("--log-level", "shouting=very=loud"),
             ("--log-format", "xml"),
         ];
@@ -133,8 +145,8 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_as_good_as_none() {
-        let settings =
-            parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies="]).expect("empty values");
+        let settings = parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies=", "--llm-providers="])
+            .expect("empty values");
         assert_eq!(settings.knowledge.rules_dir(), None);
         assert_ne!(settings.knowledge.runbook_place(), RunbookPlace::Folders(vec!["".into()]));
     }
