@@ -126,6 +126,13 @@ mod tests {
             ("--max-concurrent-requests", "0"),
             ("--request-timeout-seconds", "0"),
             ("--shutdown-grace-seconds", "soon"),
+            ("--llm-providers", "gemini,hal"),
+            ("--llm-temperature", "2.1"),
+            ("--llm-temperature", "NaN"),
+            ("--llm-max-output-tokens", "0"),
+            ("--llm-timeout-seconds", "0"),
+            ("--llm-price-input-per-mtok", "-1"),
+            ("--openai-max-tokens-field", "tokens"),
             ("--log-level", "shouting=very=loud"),
             ("--log-format", "xml"),
         ];
@@ -138,8 +145,8 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_as_good_as_none() {
-        let settings =
-            parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies="]).expect("empty values");
+        let settings = parsed(&["--runbook-dir=", "--rules-dir=", "--cors-origins=", "--trusted-proxies=", "--llm-providers="])
+            .expect("empty values");
         assert_eq!(settings.knowledge.rules_dir(), None);
         assert_ne!(settings.knowledge.runbook_place(), RunbookPlace::Folders(vec!["".into()]));
     }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Once;
 use std::time::Duration;
 
+use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 /// Time to reach a server; what is further away than this is as good as down.
@@ -86,13 +89,46 @@ pub fn install_tls() {
 
 /// A client whose requests take at most `deadline`, redirects and body included.
 pub fn client(deadline: Duration) -> Result<Client, NetError> {
+    client_with(deadline, Policy::limited(5))
+}
+
+/// The same, which follows no redirect: a key in a header of ours must not go where another server points.
+pub fn direct_client(deadline: Duration) -> Result<Client, NetError> {
+    client_with(deadline, Policy::none())
+}
+
+fn client_with(deadline: Duration, redirects: Policy) -> Result<Client, NetError> {
     install_tls();
     let builder = Client::builder()
         .user_agent(concat!("faultline/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_DEADLINE.min(deadline))
         .timeout(deadline)
-        .redirect(reqwest::redirect::Policy::limited(5));
+        .redirect(redirects);
     builder.build().map_err(|error| NetError::Client(error.to_string()))
+}
+
+/// Whatever a server answered, success or not.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// Sends a request and reads the answer of any status. A success larger than `max_bytes` is an error; of anything else
+/// the beginning is enough.
+pub async fn exchange(request: RequestBuilder, max_bytes: usize) -> Result<Answer, NetError> {
+    let mut response = request.send().await.map_err(of_transport)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= max_bytes => body.extend_from_slice(&chunk),
+            Ok(Some(_)) if status.is_success() => return Err(NetError::TooLarge(max_bytes)),
+            Err(error) if status.is_success() => return Err(of_transport(error)),
+            Ok(Some(_) | None) | Err(_) => return Ok(Answer { status, headers, body }),
+        }
+    }
 }
 
 /// Sends a request and reads its answer, at most `max_bytes` of it.
@@ -115,13 +151,28 @@ pub async fn send(request: RequestBuilder) -> Result<Response, NetError> {
     if status.is_success() {
         return Ok(response);
     }
-    let seconds = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let retry_after = seconds.map(Duration::from_secs);
+    let retry_after = retry_after(response.headers());
     let mut text = String::new();
     if let Ok(Some(chunk)) = response.chunk().await {
         text = String::from_utf8_lossy(&chunk).chars().take(200).collect();
     }
     Err(NetError::Status { status, text, retry_after })
+}
+
+/// How long the server asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date, which counts from the
+/// server's own `date`. `None` = it does not say, or not so that it can be read.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let header = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |name: &str| header(name)?.parse::<f64>().ok();
+    if let Some(milliseconds) = number("retry-after-ms") {
+        return Duration::try_from_secs_f64(milliseconds / 1000.0).ok();
+    }
+    if let Some(seconds) = number("retry-after") {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let moment = |name: &str| Some(rfc2822::parse(header(name)?).ok()?.timestamp());
+    let (now, then): (Timestamp, Timestamp) = (moment("date")?, moment("retry-after")?);
+    Some(Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
 /// Without the address, which may hold a key.
@@ -141,11 +192,31 @@ fn of_transport(error: reqwest::Error) -> NetError {
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, retry_after};
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     #[test]
     fn secrets_are_not_shown() {
         let secret: Secret = " sesame ".parse().expect("any text is a secret");
         assert_eq!((format!("{secret:?}").as_str(), secret.expose()), ("***", "sesame"));
+    }
+
+    #[test]
+    fn a_wish_to_wait_is_read_in_all_its_forms() {
+        let wish = |headers: &[(&'static str, &'static str)]| {
+            let headers = headers.iter();
+            let headers = headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            retry_after(&headers.collect::<HeaderMap>()).map(|wait| wait.as_millis())
+        };
+        assert_eq!(wish(&[("retry-after", "2")]), Some(2000));
+        assert_eq!(wish(&[("retry-after", " 1.5 ")]), Some(1500));
+        assert_eq!(wish(&[("retry-after", "2"), ("retry-after-ms", "150")]), Some(150));
+        let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+        assert_eq!(wish(&[date, ("retry-after", "Wed, 21 Oct 2015 07:28:09 GMT")]), Some(9000));
+        assert_eq!(wish(&[date, ("retry-after", "Wed, 21 Oct 2015 07:27:00 GMT")]), Some(0), "already over");
+        assert_eq!(wish(&[("retry-after", "Wed, 21 Oct 2015 07:28:09 GMT")]), None, "from when?");
+        for nonsense in ["soon", "-1", "NaN", "1e400", ""] {
+            assert_eq!(wish(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
     }
 }

@@ -1,13 +1,6 @@
 //! What else was said and seen, beside what findings quote: for a reader who may see more in it than the rules do.
 
-use super::{
-    Origin,
-    catalogue::Catalogue,
-    digest,
-    line::Level,
-    quote, said_place,
-    text::Text,
-};
+use super::{Origin, catalogue::Catalogue, digest, line::Level, quote, said_place, text::Text};
 use crate::domain::{
     evidence::{Evidence, Source},
     fact::{Fact, Scope, Weight},

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::domain::{advice::Proposer, diagnosis::Diagnosis, evidence::Gap, passage::Suggestion, symptom::Severity, verdict::RiskLevel};
+use crate::domain::{
+    advice::Proposer, diagnosis::Diagnosis, evidence::Gap, passage::Suggestion, symptom::Severity, verdict::RiskLevel,
+};
 
 pub const BOLD: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();

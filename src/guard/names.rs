@@ -53,7 +53,10 @@ fn of_kubectl(arguments: &[String]) -> Vec<String> {
     let has_kind_first = !has(NAME_FIRST, verb) && rest.first().is_some_and(|word| !word.contains('/'));
     for word in rest.iter().skip(usize::from(has_kind_first)) {
         // `key=value` sets something, `key-` takes it away, a number is a port or a revision.
-        if word.contains('=') || word.ends_with('-') || word.starts_with(|first: char| first.is_ascii_digit()) && word.contains(':') {
+        if word.contains('=')
+            || word.ends_with('-')
+            || word.starts_with(|first: char| first.is_ascii_digit()) && word.contains(':')
+        {
             continue;
         }
         let name = word.rsplit_once('/').map_or(*word, |(_, name)| name);

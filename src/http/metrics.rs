@@ -50,7 +50,10 @@ fn install() -> Option<PrometheusHandle> {
     describe_counter!("faultline_llm_requests_total", "Questions put to a provider of language models, by what came of them");
     describe_counter!("faultline_llm_attempts_total", "Requests sent to a provider of language models");
     describe_counter!("faultline_llm_tokens_total", "Tokens that a provider counted");
-    describe_histogram!("faultline_llm_request_duration_seconds", "Seconds that a provider took for one question, with all attempts");
+    describe_histogram!(
+        "faultline_llm_request_duration_seconds",
+        "Seconds that a provider took for one question, with all attempts"
+    );
     describe_gauge!("faultline_llm_cost_total", "Cost of the tokens, in the currency of the prices that are set");
     describe_gauge!("faultline_build_info", "Always 1; the version is in the label");
     describe_gauge!("process_resident_memory_bytes", "Resident memory");

@@ -23,6 +23,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use tokio::sync::OwnedSemaphorePermit;
 use tower_http::{
     compression::{
         CompressionLayer,
@@ -30,7 +31,6 @@ use tower_http::{
     },
     cors::{AllowOrigin, Any as AnyOrigin, CorsLayer},
 };
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error, info};
 
 use super::{

@@ -63,7 +63,9 @@ pub async fn list(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Resu
     let summaries = runbooks::list(&shared.stages);
     match accept::choose(&headers, &[Form::Json, Form::Html]) {
         Form::Html => Ok(varied(list_page(&summaries))),
-        Form::Json | Form::Markdown | Form::Plain | Form::Events => json(&List { runbooks: summaries.iter().map(Item::new).collect() }),
+        Form::Json | Form::Markdown | Form::Plain | Form::Events => {
+            json(&List { runbooks: summaries.iter().map(Item::new).collect() })
+        }
     }
 }
 

@@ -132,7 +132,8 @@ fn merged(stages: &Stages, answer: &Answer, brief: &Brief<'_>, checked: Checked)
         Some(Adopted { severity: playbook.severity, runbook })
     };
     let merged = merge::merge(answer, brief, checked, &adopt);
-    let adds_nothing = merged.llm.opinion.is_none() && Answer { mode: answer.mode, llm: answer.llm.clone(), ..merged.clone() } == *answer;
+    let adds_nothing =
+        merged.llm.opinion.is_none() && Answer { mode: answer.mode, llm: answer.llm.clone(), ..merged.clone() } == *answer;
     if adds_nothing {
         let reason = Some("nothing of the reply passed the checks and was new".to_owned());
         return Answer { mode: Mode::Rules, llm: LlmUse { reason, ..merged.llm.clone() }, ..merged };

@@ -74,11 +74,8 @@ pub fn check(reply: Reply, brief: &Brief<'_>, prompt: &Prompt, assess: &dyn Fn(&
     let rules = brief.commands().iter().map(|command| command.command.as_str()).chain([brief.answer.root_cause.as_str()]);
     let seen = brief.said.iter().copied().chain(names).chain(values).chain(brief.target.iter().map(String::as_str)).chain(rules);
     let read = brief.answer.runbook_passages.iter().flat_map(|passage| [passage.excerpt.as_str(), passage.runbook.as_str()]);
-    let case = Case {
-        known: Known::new(seen, read, brief.parameters.get("restarts")),
-        instructions: normal(&prompt.system),
-        brief,
-    };
+    let case =
+        Case { known: Known::new(seen, read, brief.parameters.get("restarts")), instructions: normal(&prompt.system), brief };
     let mut struck = Struck(Vec::new());
     let evidence = case.cited(&reply.evidence, "cause", &mut struck);
     let shown = reply
@@ -260,7 +257,9 @@ const LEAKS: [&str; 4] = ["secret", "credential", "another server or as another 
 /// Hosts and addresses in any text of a command.
 fn addresses(command: &str) -> Vec<String> {
     let words = command.split(|c: char| c.is_whitespace() || "|;&<>()`'\"=,".contains(c));
-    let is_address = |word: &&str| word.contains("://") || word.contains("/dev/tcp/") || word.matches('.').count() >= 1 && !word.starts_with(['.', '/', '-']);
+    let is_address = |word: &&str| {
+        word.contains("://") || word.contains("/dev/tcp/") || word.matches('.').count() >= 1 && !word.starts_with(['.', '/', '-'])
+    };
     words.filter(is_address).map(|word| word.trim_matches('/').to_owned()).collect()
 }
 

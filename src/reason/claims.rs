@@ -32,10 +32,14 @@ static OBJECT: LazyLock<Regex> = LazyLock::new(|| {
         r"\b(?:pod|deployment|statefulset|daemonset|replicaset|service|svc|job|cronjob|node|namespace|configmap|secret|container|ingress|persistentvolumeclaim|pvc|claim|persistentvolume|pv|storageclass|serviceaccount|hpa)[ /]`?([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)(?:/([a-z0-9](?:[-a-z0-9.]*[a-z0-9])?))?",
     )
 });
-static HOST: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\b(?:[a-z][a-z0-9+.-]*://[^\s]+|www\.[^\s]+|(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|example|xyz|ru|cn|info|co|app|sh|ly|me)\b[^\s]*|\d{1,3}(?:\.\d{1,3}){3})"));
-static ABSENCE: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\b(?:not found|does not exist|do not exist|no such|there is no|missing|absent|never created|nonexistent|has no)\b"));
+static HOST: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"\b(?:[a-z][a-z0-9+.-]*://[^\s]+|www\.[^\s]+|(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|example|xyz|ru|cn|info|co|app|sh|ly|me)\b[^\s]*|\d{1,3}(?:\.\d{1,3}){3})",
+    )
+});
+static ABSENCE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"\b(?:not found|does not exist|do not exist|no such|there is no|missing|absent|never created|nonexistent|has no)\b")
+});
 
 #[expect(clippy::expect_used, reason = "the patterns are constants and a test compiles them")]
 fn regex(pattern: &str) -> Regex {
@@ -102,7 +106,8 @@ impl Known {
                     return Some(format!("names {name}, which was not seen"));
                 }
                 let whole = found.get(0).map_or("", |whole| whole.as_str());
-                let is_gone = self.absent.iter().any(|text| has_word(text, &whole.replacen(' ', "/", 1)) || has_word(text, whole));
+                let is_gone =
+                    self.absent.iter().any(|text| has_word(text, &whole.replacen(' ', "/", 1)) || has_word(text, whole));
                 if is_gone && !ABSENCE.is_match(&sentence) {
                     return Some(format!("speaks of {name} as if it were there, and it was not found"));
                 }
@@ -125,7 +130,16 @@ impl Known {
 
 /// The ways in which an exit code is written.
 const EXIT_CODE_SEEN: [&str; 10] = [
-    "exit=#", "exit code #", "exit code: #", "exitcode: #", "exitcode=#", "exit status #", "code #", "code=#", "code: #", "exit_code=#",
+    "exit=#",
+    "exit code #",
+    "exit code: #",
+    "exitcode: #",
+    "exitcode=#",
+    "exit status #",
+    "code #",
+    "code=#",
+    "code: #",
+    "exit_code=#",
 ];
 
 /// A word of prose is no name: names that matter have a dash, a dot or a digit.
@@ -140,7 +154,8 @@ fn has_word(text: &str, needle: &str) -> bool {
     }
     let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let bytes = text.as_bytes();
-    text.match_indices(needle).any(|(at, _)| !is_part(at.checked_sub(1).and_then(|before| bytes.get(before))) && !is_part(bytes.get(at + needle.len())))
+    text.match_indices(needle)
+        .any(|(at, _)| !is_part(at.checked_sub(1).and_then(|before| bytes.get(before))) && !is_part(bytes.get(at + needle.len())))
 }
 
 #[cfg(test)]

@@ -81,9 +81,10 @@ pub fn merge(answer: &Answer, brief: &Brief<'_>, mut checked: Checked, adopt: &d
 fn decides(answer: &Answer) -> bool {
     answer.findings.first().is_some_and(|root| {
         root.category.as_str() != CategoryId::UNKNOWN
-            && root.evidence.iter().any(|id| {
-                answer.evidence.iter().any(|one| one.id == *id && !matches!(one.source, Source::Said | Source::Logs))
-            })
+            && root
+                .evidence
+                .iter()
+                .any(|id| answer.evidence.iter().any(|one| one.id == *id && !matches!(one.source, Source::Said | Source::Logs)))
     }) || answer.error_category.as_str() == CategoryId::HEALTHY
 }
 
@@ -103,7 +104,9 @@ fn take_category(merged: &mut Answer, checked: &Checked, category: &CategoryId, 
 /// Another finding of the rules as the root, where they are nearly as sure of it.
 fn put_first(merged: &mut Answer, category: &CategoryId) {
     let Some(root) = merged.findings.first().map(|root| root.confidence) else { return };
-    let near = |finding: &Finding| finding.category == *category && finding.role == Role::Contributing && finding.confidence + NEAR >= root;
+    let near = |finding: &Finding| {
+        finding.category == *category && finding.role == Role::Contributing && finding.confidence + NEAR >= root
+    };
     let Some(at) = merged.findings.iter().position(near) else { return };
     let mut chosen = merged.findings.remove(at);
     chosen.role = Role::RootCause;

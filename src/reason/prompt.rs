@@ -56,8 +56,7 @@ impl Prompts {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        let mut sources: Vec<(&'static str, String)> =
-            TEMPLATES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+        let mut sources: Vec<(&'static str, String)> = TEMPLATES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
         for (name, text) in overlay.map(overlaid).transpose()?.unwrap_or_default() {
             if let Some(source) = sources.iter_mut().find(|(known, _)| *known == name) {
                 source.1 = text;
@@ -240,7 +239,11 @@ fn taken(room: &mut usize, bytes: usize) -> bool {
 /// The texts of the request where they fit, else their decisive lines.
 fn excerpt_of(brief: &Brief<'_>, bytes: usize) -> String {
     let whole = brief.said.join("\n");
-    if whole.len() <= bytes || brief.excerpt.is_empty() { cut(&whole, bytes).to_owned() } else { cut(brief.excerpt, bytes).to_owned() }
+    if whole.len() <= bytes || brief.excerpt.is_empty() {
+        cut(&whole, bytes).to_owned()
+    } else {
+        cut(brief.excerpt, bytes).to_owned()
+    }
 }
 
 fn cut(text: &str, bytes: usize) -> &str {

@@ -129,7 +129,9 @@ mod tests {
                 }
             }
             if let Some(properties) = fields.get("properties").and_then(Value::as_object) {
-                if fields["required"].as_array().map_or(0, Vec::len) != properties.len() || fields["additionalProperties"] != false {
+                if fields["required"].as_array().map_or(0, Vec::len) != properties.len()
+                    || fields["additionalProperties"] != false
+                {
                     problems.push(format!("{:?}", properties.keys().collect::<Vec<_>>()));
                 }
                 properties.values().for_each(|property| walk(property, problems));
@@ -147,7 +149,8 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_leniently_and_its_faults_are_named() {
-        let reply = read(r#"{"root_cause":"x","confidence":7,"fix_commands":[{"command":"a","risk_level":"none"}]}"#).expect("enough");
+        let reply =
+            read(r#"{"root_cause":"x","confidence":7,"fix_commands":[{"command":"a","risk_level":"none"}]}"#).expect("enough");
         assert_eq!((reply.confidence, RiskLevel::from(reply.fix_commands[0].risk_level)), (1.0, RiskLevel::High));
         for (text, why) in [
             ("{}", "missing field `root_cause`"),
