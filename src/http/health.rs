@@ -35,7 +35,7 @@ pub async fn health(State(shared): State<Arc<Shared>>) -> Response {
         service: "faultline",
         version: env!("CARGO_PKG_VERSION"),
         k8s_connected: shared.stages.cluster.is_connected(),
-        llm_configured: false,
+        llm_configured: shared.stages.model.is_some(),
         rules: counted.rules,
         runbooks: counted.runbooks,
         retrieval: if counted.searches_by_meaning { "hybrid" } else { "lexical" },

@@ -4,6 +4,7 @@ mod classify;
 mod cli;
 mod cluster;
 mod cluster_health;
+mod consult;
 mod http;
 mod readme;
 mod recording;

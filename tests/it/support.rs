@@ -3,11 +3,15 @@
 pub mod big_cluster;
 pub mod cli;
 pub mod kubernetes;
+pub mod model;
 pub mod qdrant;
 pub mod serving;
 pub mod words;
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -20,6 +24,12 @@ use faultline::{
     config::KnowledgeSettings,
     http::{self, HttpSettings, settings::Lifecycle},
     pipeline::Stages,
+    reason::{
+        client::Providers,
+        model::{Model, ModelSettings},
+        replies::Replies,
+        settings::LlmSettings,
+    },
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -75,6 +85,22 @@ impl TestApp {
     pub fn looking_at(cluster: Cluster) -> Self {
         let stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
         Self { router: http::router(Arc::new(stages), settings()) }
+    }
+
+    /// The service with a model to ask, and no cluster.
+    pub fn asking(model: &LlmSettings) -> Self {
+        Self::asking_about(model, Cluster::none(), settings())
+    }
+
+    /// The same with a cluster to look at.
+    pub fn asking_about(model: &LlmSettings, cluster: Cluster, settings: HttpSettings) -> Self {
+        let stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
+        let model = ModelSettings { llm: model.clone(), prompts_dir: None, llm_cache_seconds: 3600 };
+        let providers = Providers::from_settings(&model.llm).expect("settings that can be used").expect("a model");
+        // No test waits for a pause between two tries.
+        let replies = Replies::live(providers.paced_from(Duration::from_millis(1)), model.bounds());
+        let model = Model { prompts: Model::prompts(&model).expect("the built-in prompts"), replies };
+        Self { router: http::router(Arc::new(app::with(stages, model)), settings) }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
