@@ -5,6 +5,7 @@ mod cli;
 mod cluster;
 mod cluster_health;
 mod http;
+mod model;
 mod readme;
 mod recording;
 mod retrieve;
