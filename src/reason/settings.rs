@@ -356,12 +356,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_and_never_shown() {
-        let with = |change: fn(&mut LlmSettings)| {
+        type Change = fn(&mut LlmSettings);
+        let with = |change: Change| {
             let mut settings = LlmSettings { google_api_key: Secret::new("secret-key"), ..LlmSettings::default() };
             change(&mut settings);
             settings.configured().expect_err("it is wrong")
         };
-        type Change = fn(&mut LlmSettings);
         let cases: [(&str, Change); 8] = [
             ("ANTHROPIC_API_KEY", |settings| settings.llm_providers = "anthropic".parse().expect("a name")),
             ("OPENAI_API_KEY", |settings| settings.llm_providers = "openai".parse().expect("a name")),

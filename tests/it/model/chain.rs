@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{ask, good, providers};
 use crate::support::model::{FakeModel, answer, body, late};
 
-async fn pair(first: FakeModel, second: FakeModel) -> (FakeModel, FakeModel, LlmSettings) {
+fn pair(first: FakeModel, second: FakeModel) -> (FakeModel, FakeModel, LlmSettings) {
     let mut settings = LlmSettings::default();
     first.join(&mut settings);
     second.join(&mut settings);
@@ -24,7 +24,7 @@ async fn pair(first: FakeModel, second: FakeModel) -> (FakeModel, FakeModel, Llm
 async fn what_one_provider_will_never_answer_goes_to_the_next_at_once() {
     for (status, error) in [(401, "no"), (400, "bad"), (404, "unknown"), (402, "pay")] {
         let failing = FakeModel::scripted(Dialect::Gemini, [body(status, &json!({"error": {"message": error}}))]).await;
-        let (first, second, settings) = pair(failing, FakeModel::ollama(good()).await).await;
+        let (first, second, settings) = pair(failing, FakeModel::ollama(good()).await);
         let reply = ask(&providers(&settings)).await.expect("an answer");
         assert_eq!((reply.provider, reply.value, reply.attempts), ("ollama", good(), 2));
         assert_eq!((first.asked().await.len(), second.asked().await.len()), (1, 1), "{status}");
@@ -34,7 +34,7 @@ async fn what_one_provider_will_never_answer_goes_to_the_next_at_once() {
 #[tokio::test]
 async fn a_provider_that_is_silent_is_not_waited_for_twice() {
     let silent = FakeModel::scripted(Dialect::Gemini, [late(answer(Dialect::Gemini, &good()))]).await;
-    let (first, _second, mut settings) = pair(silent, FakeModel::openai(good()).await).await;
+    let (first, _second, mut settings) = pair(silent, FakeModel::openai(good()).await);
     settings.llm_timeout_seconds = 1;
     assert_eq!(ask(&providers(&settings)).await.expect("an answer").provider, "openai");
     assert_eq!(first.asked().await.len(), 1);
@@ -49,8 +49,7 @@ async fn the_order_is_the_one_that_is_set_and_all_failures_are_told() {
             [body(529, &json!({"error": {"type": "overloaded_error", "message": "Overloaded"}}))],
         )
         .await,
-    )
-    .await;
+    );
     settings.llm_providers = "anthropic,gemini".parse().expect("names");
     let providers = providers(&settings);
     assert_eq!(providers.models().collect::<Vec<_>>(), [("anthropic", "some-model"), ("gemini", "some-model")]);
@@ -103,7 +102,7 @@ async fn refusals_do_not_speak_against_a_provider() {
 #[tokio::test]
 async fn what_each_provider_did_is_told_with_its_cost() {
     let failing = FakeModel::scripted(Dialect::Gemini, [body(503, &json!({"error": {"message": "down"}}))]).await;
-    let (_first, _second, mut settings) = pair(failing, FakeModel::anthropic(good()).await).await;
+    let (_first, _second, mut settings) = pair(failing, FakeModel::anthropic(good()).await);
     settings.llm_price_input_per_mtok = "3".parse().expect("a price");
     settings.llm_price_output_per_mtok = "15".parse().expect("a price");
     let seen: Arc<Mutex<Vec<Observed>>> = Arc::default();
