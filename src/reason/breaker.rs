@@ -129,7 +129,7 @@ mod tests {
         let probe = breaker.admit(later).expect("one is let through");
         assert!(breaker.admit(later).is_err(), "and no second");
         probe.failed(later);
-        assert_eq!(breaker.admit(later + Duration::from_secs(1)).expect_err("open again"), REST - Duration::from_secs(1));
+        assert_eq!(breaker.admit(later + Duration::from_secs(1)).expect_err("open again"), Duration::from_secs(29));
         breaker.admit(later + REST).expect("one is let through").answered();
         (1..FAILURES).for_each(|_| fail(&breaker, later + REST));
         assert!(breaker.admit(later + REST).is_ok(), "it began to count anew");

@@ -218,11 +218,8 @@ impl Dialect {
             }
             Dialect::OpenAi if names(said, &["response_format", "json_schema"]) => Quirk::JsonMode,
             Dialect::OpenAi => {
-                let (is_used, field) = match quirks.has(Quirk::MaxTokens) {
-                    true => (said.contains("max_tokens"), Quirk::MaxTokens),
-                    false => (said.contains("max_completion_tokens"), Quirk::MaxTokens),
-                };
-                return is_used.then(|| quirks.toggled(field));
+                let field = if quirks.has(Quirk::MaxTokens) { "max_tokens" } else { "max_completion_tokens" };
+                return said.contains(field).then(|| quirks.toggled(Quirk::MaxTokens));
             }
             Dialect::Ollama if names(said, &["structured output", "format"]) => Quirk::JsonMode,
             Dialect::Gemini | Dialect::Anthropic | Dialect::Ollama => return None,

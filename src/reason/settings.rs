@@ -232,7 +232,9 @@ fn ollama_url(host: &str) -> String {
     let has_scheme = host.contains("://");
     let url = if has_scheme { host.to_owned() } else { format!("http://{host}") };
     let Ok(mut parsed) = Url::parse(&url) else { return url };
-    if !has_scheme && parsed.port().is_none() {
+    let authority = host.split('/').next().unwrap_or_default();
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    if !has_scheme && !has_port {
         let _ = parsed.set_port(Some(OLLAMA_PORT));
     }
     if parsed.host_str() == Some("0.0.0.0") {
@@ -327,6 +329,7 @@ mod tests {
         for (given, url) in [
             ("localhost", "http://localhost:11434/"),
             ("localhost:80", "http://localhost/"),
+            ("[::1]", "http://[::1]:11434/"),
             ("0.0.0.0", "http://127.0.0.1:11434/"),
             ("10.0.0.7:9000", "http://10.0.0.7:9000/"),
             ("https://ollama.example/x", "https://ollama.example/x"),
@@ -353,12 +356,12 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named_and_never_shown() {
-        let with = |change: fn(&mut LlmSettings)| {
+        type Change = fn(&mut LlmSettings);
+        let with = |change: Change| {
             let mut settings = LlmSettings { google_api_key: Secret::new("secret-key"), ..LlmSettings::default() };
             change(&mut settings);
             settings.configured().expect_err("it is wrong")
         };
-        type Change = fn(&mut LlmSettings);
         let cases: [(&str, Change); 8] = [
             ("ANTHROPIC_API_KEY", |settings| settings.llm_providers = "anthropic".parse().expect("a name")),
             ("OPENAI_API_KEY", |settings| settings.llm_providers = "openai".parse().expect("a name")),

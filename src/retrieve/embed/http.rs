@@ -64,7 +64,7 @@ const MAX_TEXT_BYTES: usize = 6000;
 impl HttpEmbedder {
     /// Asks the endpoint for one vector, to learn its dimension.
     pub async fn connect(endpoint: Endpoint) -> Result<HttpEmbedder, EmbedError> {
-        let client = net::client(PASSAGE_DEADLINE).map_err(|error| EmbedError::Unusable(error.to_string()))?;
+        let client = net::direct_client(PASSAGE_DEADLINE).map_err(|error| EmbedError::Unusable(error.to_string()))?;
         // Two addresses may serve different weights under one name.
         let sha256 = hex_digest(&[endpoint.url.as_bytes(), endpoint.model.as_bytes()]);
         let identity = ModelIdentity { id: endpoint.model.clone(), dimension: 0, sha256 };
