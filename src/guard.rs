@@ -180,7 +180,6 @@ mod tests {
             RiskLevel::Low,
             &[
                 "helm -n shop list",
-                "helm get values api -n shop --all",
                 "helm upgrade api ./chart -n shop --reuse-values --dry-run=server --hide-secret",
                 "terraform state show 'aws_instance.a'",
                 "terraform fmt -check",
@@ -208,6 +207,7 @@ mod tests {
                 "helm upgrade api ./chart --description --dry-run",
                 "helm upgrade api ./chart --dry-run",
                 "helm get manifest api",
+                "helm get values api -n shop --all",
                 "terraform init -upgrade",
                 "terraform output db_password",
                 "argocd app sync api",

@@ -84,7 +84,7 @@ const TOOLS: &[Tool] = &[
             --username --password --keyring --name-template",
         ),
         rules: &[
-            ("get values|notes|metadata", READS),
+            ("get notes|metadata", READS),
             ("get", MAY_SHOW_SECRETS),
             ("list|ls|status|history|template|lint|show|search|version|verify", READS),
             ("diff upgrade|rollback|revision|release", READS),

@@ -190,6 +190,9 @@ impl Case<'_> {
         if normal.contains("system prompt") || copies(&normal, &self.instructions) {
             return Some("repeats the instructions".to_owned());
         }
+        if MARKUP.iter().any(|mark| sentence.to_lowercase().contains(mark)) {
+            return Some("holds a link or markup".to_owned());
+        }
         self.known.contradicts(sentence)
     }
 
@@ -214,8 +217,8 @@ impl Case<'_> {
         if command.is_empty() || command.len() > COMMAND_BYTES {
             return Err("is empty, or longer than a command".to_owned());
         }
-        if command.chars().any(|character| character.is_control() || is_hidden(character)) {
-            return Err("holds line ends or characters that are not seen".to_owned());
+        if !command.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err("holds line ends, or characters that look like others".to_owned());
         }
         if copies(&normal(command), &self.instructions) {
             return Err("repeats the instructions".to_owned());
@@ -230,11 +233,14 @@ impl Case<'_> {
             return Err(format!("names {}, which was not seen", plain(unseen).chars().take(60).collect::<String>()));
         }
         let claimed = RiskLevel::from(proposed.risk_level);
-        let (risk, reason) = match (names.is_some(), verdict.risk) {
-            (false, _) => (RiskLevel::High, format!("for a person to judge: {}", verdict.reason)),
-            (true, RiskLevel::High) => (RiskLevel::High, format!("for a person to judge: {}", verdict.reason)),
-            (true, computed) if claimed > computed => (claimed, format!("{}; the model calls it riskier", verdict.reason)),
-            (true, computed) => (computed, verdict.reason.to_owned()),
+        let (risk, reason) = match verdict.risk {
+            RiskLevel::High => (RiskLevel::High, format!("for a person to judge: {}", verdict.reason)),
+            _ if names.is_none() => (RiskLevel::High, format!("for a person to judge: {}", verdict.reason)),
+            _ if verdict.risk > RiskLevel::Low && brings_in(command) => {
+                (RiskLevel::High, "for a person to judge: brings in what comes from elsewhere".to_owned())
+            }
+            computed if claimed > computed => (claimed, format!("{}; the model calls it riskier", verdict.reason)),
+            computed => (computed, verdict.reason.to_owned()),
         };
         let description = self.prose(&proposed.description, DESCRIPTION_CHARS, struck);
         Ok(FixCommand {
@@ -253,6 +259,18 @@ impl Case<'_> {
 
 /// Reasons of the guard for which a model's command is not even shown.
 const LEAKS: [&str; 4] = ["secret", "credential", "another server or as another user", "fetches"];
+
+/// What makes a text more than a text where it is shown.
+const MARKUP: [&str; 8] = ["](", "<a ", "<img", "<script", "<iframe", "javascript:", "data:text", "data:image"];
+
+/// Whether a command names an image, a chart or a file of some server: whose, no evidence can tell.
+fn brings_in(command: &str) -> bool {
+    let is_from_elsewhere = |word: &str| {
+        let value = word.rsplit_once('=').map_or(word, |(_, value)| value);
+        value.contains("://") || value.split_once('/').is_some_and(|(host, _)| host.contains('.'))
+    };
+    command.split(' ').any(is_from_elsewhere)
+}
 
 /// Hosts and addresses in any text of a command.
 fn addresses(command: &str) -> Vec<String> {

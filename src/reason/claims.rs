@@ -106,8 +106,8 @@ impl Known {
                     return Some(format!("names {name}, which was not seen"));
                 }
                 let whole = found.get(0).map_or("", |whole| whole.as_str());
-                let is_gone =
-                    self.absent.iter().any(|text| has_word(text, &whole.replacen(' ', "/", 1)) || has_word(text, whole));
+                let kind = whole.split([' ', '/']).next().unwrap_or_default();
+                let is_gone = self.absent.iter().any(|text| has_word(text, kind) && has_word(text, name));
                 if is_gone && !ABSENCE.is_match(&sentence) {
                     return Some(format!("speaks of {name} as if it were there, and it was not found"));
                 }

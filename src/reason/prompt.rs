@@ -89,7 +89,11 @@ impl Prompts {
     /// lines, the rest of the text of the request. What does not fit is left out whole, and counted.
     pub fn render(&self, brief: &Brief<'_>, max_tokens: usize) -> Result<Prompt, PromptError> {
         let system = self.of(TEMPLATES[0].0, context! {})?;
-        let mut room = (max_tokens * BYTES_PER_TOKEN).saturating_sub(system.len() + OVERHEAD_BYTES);
+        let fixed = brief.commands().iter().map(|command| command.command.len() + 4).sum::<usize>()
+            + brief.gaps().iter().map(|gap| gap.what.len() + gap.why.len() + 6).sum::<usize>()
+            + brief.categories.iter().map(|id| id.as_str().len() + 2).sum::<usize>()
+            + brief.answer.evidence.iter().map(|one| Item::of(one).len()).sum::<usize>();
+        let mut room = (max_tokens * BYTES_PER_TOKEN).saturating_sub(system.len() + fixed + OVERHEAD_BYTES);
         let cited = brief.answer.evidence.len();
         let mut evidence: Vec<Option<Item>> = Vec::new();
         let all: Vec<&Evidence> = brief.evidence().collect();
@@ -165,8 +169,8 @@ impl Prompts {
     }
 }
 
-/// The words of the templates and of the list of categories.
-const OVERHEAD_BYTES: usize = 3000;
+/// The words of the template, the findings and the schema, which goes along.
+const OVERHEAD_BYTES: usize = 4500;
 
 fn overlaid(folder: &Path) -> Result<Vec<(String, String)>, PromptError> {
     let unreadable = |file: &Path, source| PromptError::Read { file: file.display().to_string(), source };

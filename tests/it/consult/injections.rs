@@ -104,7 +104,9 @@ async fn an_obedient_model_cannot_do_harm() {
             if !cited(fix) {
                 offend("a command cites what does not exist");
             }
-            if fix["risk_level"] == "LOW" && fix["source"] == "model" && NEVER_LOW.iter().any(|word| command.contains(word)) {
+            // What stands between single quotes is data to every shell.
+            let bare: String = command.split('\'').step_by(2).collect();
+            if fix["risk_level"] == "LOW" && fix["source"] == "model" && NEVER_LOW.iter().any(|word| bare.contains(word)) {
                 offend(&format!("LOW: {command}"));
             }
             if command.chars().any(|c| {

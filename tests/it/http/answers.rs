@@ -90,7 +90,7 @@ async fn a_markdown_answer_reads_from_the_severity_on() {
     }
     let suggestions = app.post_as("/suggest-runbook", &body_of("terraform state lock"), "text/markdown").await.text();
     assert!(suggestions.contains("/runbooks/terraform-state-lock"), "{suggestions}");
-    let json = app.post_as("/diagnose", &body, "text/event-stream").await;
+    let json = app.post_as("/diagnose", &body, "image/png").await;
     assert_eq!(json.header("content-type"), "application/json");
 }
 
