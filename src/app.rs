@@ -9,7 +9,8 @@ use tracing::{info, warn};
 use crate::{
     classify::catalogue::{Catalogue, CatalogueError},
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
-    config::{self, KnowledgeSettings, RunbookPlace, Settings},
+    config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
+    domain::redact::{Redactor, user::UserRule},
     http::{self, metrics, server},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
     reason::rules::Advisor,
@@ -29,6 +30,8 @@ pub enum StartError {
     Rules { folder: PathBuf, source: CatalogueError },
     #[error("could not use the built-in rules")]
     BuiltInRules { source: CatalogueError },
+    #[error("could not use the rules of REDACT_RULES={}: {why}", .file.display())]
+    RedactRules { file: PathBuf, why: String },
     #[error("could not use the templates of the rules:\n  {}", .problems.join("\n  "))]
     Templates { problems: Vec<String> },
     #[error("RUNBOOK_DIR={} is not a folder that can be read", .folder.display())]
@@ -129,6 +132,15 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     })
+}
+
+/// What masks secrets, with the user's own rules.
+pub fn redactor(settings: &RedactSettings) -> Result<Arc<Redactor>, StartError> {
+    let Some(file) = settings.rules() else { return Ok(Redactor::built_in()) };
+    let error = |why: String| StartError::RedactRules { file: file.to_owned(), why };
+    let text = std::fs::read_to_string(file).map_err(|cause| error(cause.to_string()))?;
+    let rules: Vec<UserRule> = serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))?;
+    Redactor::with_rules(&rules).map(Arc::new).map_err(|cause| error(cause.to_string()))
 }
 
 /// The index in Qdrant. `None` = the setting names none.

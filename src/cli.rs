@@ -11,6 +11,7 @@ mod knowledge;
 mod model;
 mod progress;
 mod rbac;
+mod redact;
 
 use std::{
     io::{self, Write},
@@ -99,6 +100,11 @@ Examples:
         #[command(flatten)]
         knowledge: KnowledgeSettings,
     },
+    /// Print a text as it would leave: with marks in place of secrets
+    #[command(after_help = "Examples:
+  kubectl describe pod api-0 | faultline redact
+  faultline redact -f build.log --json")]
+    Redact(redact::Arguments),
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
     Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
@@ -159,6 +165,7 @@ pub fn run() -> ExitCode {
         Command::Model { command, knowledge } => model::run(&command, &knowledge),
         Command::Index { command, knowledge } => index::run(command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
+        Command::Redact(arguments) => redact::run(&arguments),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
