@@ -119,12 +119,14 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         None => Catalogue::built_in().map_err(|source| StartError::BuiltInRules { source })?,
     };
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
-    let retriever = Arc::new(retriever(settings)?);
+    let redactor = redactor(&settings.redact)?;
+    let retriever = Arc::new(retriever(settings, &redactor)?);
     let gaps = diagnose::standing_gaps();
     Ok(Stages {
         catalogue,
         retriever,
         advisor,
+        redactor,
         cluster: Arc::new(cluster),
         pictures: Pictures::default(),
         gaps,
@@ -160,7 +162,7 @@ pub fn retrieval(settings: &KnowledgeSettings) -> RetrievalSettings {
     retrieval
 }
 
-fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
+fn retriever(settings: &KnowledgeSettings, redactor: &Arc<Redactor>) -> Result<Retriever, StartError> {
     let place = match settings.runbook_place() {
         RunbookPlace::BuiltIn => Place::BuiltIn,
         RunbookPlace::Folders(folders) => {
@@ -172,7 +174,7 @@ fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
     };
     let retrieval = retrieval(settings);
     let store = store(&retrieval)?;
-    let retriever = Retriever::open(place, retrieval, store);
+    let retriever = Retriever::open(place, retrieval, store, Arc::clone(redactor));
     for problem in retriever.shelf().problems.iter() {
         warn!(file = problem.file, "{}: {}", problem.file, problem.what);
     }

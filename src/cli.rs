@@ -23,8 +23,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use eval_classify::{Case, Report, evaluate};
 
 use crate::{
-    app::{App, StartError},
+    app::{self, App, StartError},
     config::{KnowledgeSettings, Settings},
+    domain::redact::Redactor,
     telemetry,
 };
 
@@ -189,7 +190,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(settings: Settings) -> Result<Outcome, CliError> {
-    telemetry::init(&settings.log);
+    telemetry::init(&settings.log, &app::redactor(&settings.knowledge.redact)?);
     let app = App::new(settings)?;
     runtime()?.block_on(app.serve())?;
     Ok(Outcome::Done)
@@ -213,5 +214,6 @@ fn complain(error: &dyn std::error::Error) {
         text.push_str(&format!(": {source}"));
         cause = source.source();
     }
-    let _ = writeln!(anstream::stderr(), "{text}");
+    // A cause may quote what a server answered.
+    let _ = writeln!(anstream::stderr(), "{}", Redactor::built_in().clean(&text));
 }

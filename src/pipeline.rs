@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
-    domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
+    domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
     reason::rules::Advisor,
     retrieve::retriever::Retriever,
 };
@@ -25,6 +25,8 @@ pub struct Stages {
     /// The runbooks, and what finds them.
     pub retriever: Arc<Retriever>,
     pub advisor: Advisor,
+    /// What every foreign text passes before anything else sees it.
+    pub redactor: Arc<Redactor>,
     pub cluster: Arc<Cluster>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,

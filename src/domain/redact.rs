@@ -75,8 +75,8 @@ impl Redactor {
 pub struct Redaction {
     redactor: Arc<Redactor>,
     marks: HashMap<String, String>,
-    /// Secrets that are looked for everywhere from now on.
-    known: Vec<String>,
+    /// Secrets with their kinds that are looked for everywhere from now on.
+    known: Vec<(String, String)>,
     counts: BTreeMap<String, usize>,
 }
 
@@ -111,17 +111,14 @@ impl Redaction {
     fn pass(&mut self, text: &str) -> Option<String> {
         let redactor = Arc::clone(&self.redactor);
         let mut spans = scan::spans(text, &redactor.user, 0);
-        let mut fresh: Vec<&str> = Vec::new();
-        for span in &spans {
+        for span in scan::merged(spans.clone(), text) {
             let secret = &text[span.start..span.end];
-            if is_telling(secret) && self.known.len() + fresh.len() < MOST_KNOWN && !self.known.iter().any(|one| one == secret) && !fresh.contains(&secret) {
-                fresh.push(secret);
+            if is_telling(secret) && self.known.len() < MOST_KNOWN && !self.known.iter().any(|(known, _)| known == secret) {
+                self.known.push((secret.to_owned(), span.kind.to_owned()));
             }
         }
-        self.known.extend(fresh.into_iter().map(str::to_owned));
-        for secret in &self.known {
-            let kind = self.marks.get(secret).and_then(|mark| mark[MARK.len()..].split(':').next()).unwrap_or("secret");
-            let kind = scan::static_kind(kind);
+        let known = self.known.clone();
+        for (secret, kind) in &known {
             spans.extend(text.match_indices(secret.as_str()).map(|(at, _)| scan::Span { start: at, end: at + secret.len(), kind }));
         }
         if spans.is_empty() {

@@ -12,6 +12,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use crate::domain::redact::Redaction;
+
 macro_rules! codes {
     ($($name:ident = $status:literal $code:literal $title:literal $meaning:literal;)+) => {
         /// What went wrong, as far as a client would act differently.
@@ -103,16 +105,23 @@ impl Problem {
     }
 
     /// Writes the body and the headers; only the envelope does this.
-    pub(super) fn render(&self, response: &mut Response, request_id: &str, path: &str) {
+    pub(super) fn render(&self, response: &mut Response, redaction: &mut Redaction, request_id: &str, path: &str) {
+        // Names of fields and paths are what somebody sent.
+        let (detail, path) = (redaction.clean(&self.detail), redaction.clean(path));
+        let clean = |error: &FieldError, redaction: &mut Redaction| FieldError {
+            detail: redaction.clean(&error.detail).into_string(),
+            pointer: redaction.clean(&error.pointer).into_string(),
+        };
+        let errors: Vec<FieldError> = self.errors.iter().map(|error| clean(error, redaction)).collect();
         let wire = Wire {
             kind: format!("/problems/{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
-            detail: &self.detail,
+            detail: &detail,
             instance: path.get(..path.len().min(MAX_INSTANCE_BYTES)).unwrap_or("/"),
             code: self.code.as_str(),
             request_id,
-            errors: &self.errors,
+            errors: &errors,
         };
         let body = serde_json::to_vec(&wire).unwrap_or_default();
         let headers = response.headers_mut();

@@ -14,8 +14,10 @@ use crate::{
         advice::{Draft, FixCommand},
         diagnosis::{Answer, Diagnosis, LlmStatus, LlmUse, Mode, RunbookPassage},
         evidence::Gap,
+        redact::{Redaction, scrub::Scrub},
         symptom::CategoryId,
         target::Target,
+        text::CleanText,
     },
     guard,
     reason::rules::Advice,
@@ -25,10 +27,10 @@ use crate::{
 /// A request that passed intake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Question {
-    /// 1 byte to 256 KiB.
-    pub error_message: String,
+    /// 1 byte to 256 KiB, before redaction.
+    pub error_message: CleanText,
     /// Log lines, handed over apart from the message.
-    pub logs: Option<String>,
+    pub logs: Option<CleanText>,
     pub target: Target,
     /// The state of the whole cluster is wanted as well.
     pub include_cluster_health: bool,
@@ -39,6 +41,8 @@ pub struct Question {
 pub struct Pass {
     pub request_id: String,
     pub now: Timestamp,
+    /// The redaction that cleaned the question; what is seen in the cluster passes it as well.
+    pub redaction: Redaction,
 }
 
 /// Questions up to this size are remembered with their answer.
@@ -64,7 +68,7 @@ const NAMES: [&str; 12] = [
 const PASSAGES: usize = 3;
 
 /// Diagnoses one question, looking at the cluster where there is one. Never fails: what could not be looked at stands in `gaps`.
-pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+pub async fn diagnose(stages: &Stages, question: &Question, mut pass: Pass) -> Diagnosis {
     let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
         return from_text(stages, question, pass).await;
     };
@@ -75,15 +79,16 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     let health = async {
         if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
     };
-    let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
+    let looking = look::look(stages, question, heard, &reader, &mut pass.redaction, now);
+    let (looked, cluster_health) = tokio::join!(looking, health);
     timings.lap("collect");
-    let answer = Answer { cluster_health, ..answer(stages, looked, timings).await };
+    let answer = Answer { cluster_health, ..answer(stages, looked, timings, &mut pass.redaction).await };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
 /// Diagnoses from the text alone, at once.
-async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
-    let size = question.error_message.len() + question.logs.as_ref().map_or(0, String::len);
+async fn from_text(stages: &Stages, question: &Question, mut pass: Pass) -> Diagnosis {
+    let size = question.error_message.len() + question.logs.as_ref().map_or(0, |logs| logs.len());
     let no_cluster = stages.cluster.gap();
     // Why there is no cluster may change from one question to the next.
     let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
@@ -98,7 +103,7 @@ async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosi
         timings.lap("classify");
         heard.gaps.extend(no_cluster.clone());
         let heard = Looked { found: heard, target: question.target.clone(), lead: None, is_named: false };
-        let answer = Arc::new(answer(stages, heard, timings).await);
+        let answer = Arc::new(answer(stages, heard, timings, &mut pass.redaction).await);
         if is_short {
             stages.answers.insert(asked, Arc::clone(&answer));
         }
@@ -113,14 +118,14 @@ fn listen(stages: &Stages, question: &Question) -> Classification {
 }
 
 /// The texts of the question, each with the field that it came in.
-pub fn texts(question: &Question) -> Vec<(Origin, &str)> {
-    let mut said = vec![(Origin::ErrorMessage, question.error_message.as_str())];
-    said.extend(question.logs.as_deref().map(|logs| (Origin::Logs, logs)));
+pub fn texts(question: &Question) -> Vec<(Origin, &CleanText)> {
+    let mut said = vec![(Origin::ErrorMessage, &question.error_message)];
+    said.extend(question.logs.as_ref().map(|logs| (Origin::Logs, logs)));
     said
 }
 
 /// From what was found to the answer.
-async fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer {
+async fn answer(stages: &Stages, looked: Looked, mut timings: Timings, redaction: &mut Redaction) -> Answer {
     let Looked { found, target, lead, is_named } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
@@ -147,6 +152,8 @@ async fn answer(stages: &Stages, looked: Looked, mut timings: Timings) -> Answer
     let mut gaps = found.gaps;
     gaps.extend(stages.gaps.iter().cloned());
     gaps.extend(runbooks.gaps);
+    // They tell what servers answered.
+    gaps.scrub(redaction);
     let mut explanation = found.notes;
     explanation.push(advice.explanation);
     Answer {

@@ -6,6 +6,7 @@ mod cluster;
 mod cluster_health;
 mod http;
 mod readme;
+mod redact;
 mod recording;
 mod retrieve;
 mod support;

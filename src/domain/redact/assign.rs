@@ -281,14 +281,17 @@ fn colon(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'static st
     let rest = &text[at.min(text.len())..];
     let begins = begins_line(text, key);
     if rest.is_empty() || matches!(rest[0], b'\n' | b'\r') {
-        if begins && tells != Tells::Maybe {
-            block(scan, key, kind, at);
+        if begins {
+            block(scan, key, tells, kind, at);
         }
         return;
     }
     let is_block = matches!(rest[0], b'|' | b'>') && rest.iter().take(12).skip_while(|byte| b"|>+-0123456789 \t".contains(byte)).next().is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'#'));
     if is_block {
-        return if begins { block(scan, key, kind, at) } else { () };
+        if begins {
+            block(scan, key, tells, kind, at);
+        }
+        return;
     }
     let mut at = at;
     // A tag of YAML: !!binary, !vault.
@@ -352,7 +355,7 @@ fn is_object_name(value: &str) -> bool {
 }
 
 /// What is indented below a key: a string of several lines, or a list.
-fn block(scan: &mut Scan<'_, '_>, key: &Key<'_>, kind: &'static str, at: usize) {
+fn block(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'static str, at: usize) {
     let text = scan.bytes;
     let Some(here) = before(text, key) else { return };
     let indent = here.len() - usize::from(key.is_quoted);
@@ -374,7 +377,8 @@ fn block(scan: &mut Scan<'_, '_>, key: &Key<'_>, kind: &'static str, at: usize) 
             let from = start + spaces + (said.len() - item.len());
             let to = from + item.len();
             let value = scan.text.get(from..to).unwrap_or_default();
-            if !is_no_value(value) && !(is_item && is_object_name(value)) {
+            let is_one = tells != Tells::Maybe || value::looks_random(value);
+            if is_one && !is_no_value(value) && !(is_item && is_object_name(value)) {
                 scan.mask(from, to, kind);
             }
         }
@@ -411,6 +415,9 @@ fn said(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'static str
     let is_ordinary = value.bytes().all(|byte| byte.is_ascii_lowercase() || b"-,.!?".contains(&byte));
     let is_netrc = || {
         let before = before(scan.bytes, key).unwrap_or_default();
+        let above = scan.bytes[..key.start - before.len()].strip_suffix(b"\n").unwrap_or_default();
+        let above = above[above.len().saturating_sub(BEFORE_BYTES)..].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        let before = if before.trim_ascii().is_empty() { above } else { before };
         let words: Vec<&[u8]> = before.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
         key.name == "password" && (words.contains(&&b"login"[..]) || words.contains(&&b"machine"[..]))
     };
@@ -419,7 +426,7 @@ fn said(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'static str
         (Join::Comma, Tells::Password | Tells::Secret) => key.is_flag || tells == Tells::Password || value::looks_random(value),
         (Join::Space, Tells::Password) => found.is_quoted && !is_ordinary_quote(value) || value::looks_random(value) || is_netrc(),
         (Join::Is, Tells::Password) => !value::is_said(value) && (found.is_quoted || !is_ordinary || value.len() > 24) && !value.starts_with('('),
-        (Join::Space | Join::Is, Tells::Secret) => value::looks_random(value),
+        (Join::Space, Tells::Secret) | (Join::Is, Tells::Secret | Tells::Maybe) => value::looks_random(value),
         (_, _) => false,
     };
     if is_one {

@@ -64,5 +64,9 @@ rules! {
     "password" 80 ["@"] r#"(?:^|[\s"'=(\[,])[A-Za-z][\w.+-]*:([^\s:@/"'<>()\[\]{}]{4,})@(?:[A-Za-z][A-Za-z0-9-]*\.[A-Za-z0-9.-]+|localhost|\d+\.\d+\.\d+\.\d+|[a-z][a-z0-9-]*:\d+|[a-z][a-z0-9-]*/)"#;
     "password" 0 [" login "] r#"\slogin\s+\S+\s+(?:account\s+\S+\s+)?password\s+(\S+)"#;
     "password" 0 ["chpasswd"] r#"(?:echo|printf|<<<)\s+['"]?[\w.-]+:([^\s'"|]+)['"]?[^\n]*chpasswd"#;
+    "secret" 0 ["--from-literal"] r#"--from-literal[= ]['"]?[^=\s]+=([^\s'"]+)"#;
+    "password" 0 ["set password"] r#"(?i)set\s+password\s+(?:for\s+\S+\s+)?(?:=|to)\s*(?:password\()?'([^'\n]+)'"#;
+    "secret" 0 ["setx"] r#"(?i)setx\s+\w*(?:token|pass|secret|key|pwd)\w*\s+"?([^\s"]+)"#;
+    "password" 0 ["passphrase for"] r#"passphrase for [^:\n]{1,40}: *(\S+)"#;
     "snmp-community" 0 ["snmpwalk", "snmpget"] r#"\s-c\s+['"]?([^\s'"]+)"#;
 }

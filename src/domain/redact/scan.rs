@@ -1,6 +1,6 @@
 //! One pass over a text: where the automaton finds a keyword, what belongs to it is looked at.
 
-use std::{borrow::Cow, collections::BTreeSet, ops::Range, sync::LazyLock};
+use std::{ops::Range, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
@@ -41,10 +41,10 @@ const MOST_DEPTH: usize = 2;
 
 /// The automaton, and what each of its patterns calls for.
 static KEYWORDS: LazyLock<Option<(AhoCorasick, Vec<Do>)>> = LazyLock::new(|| {
-    let mut patterns: Vec<Cow<'static, str>> = Vec::new();
+    let mut patterns: Vec<&'static str> = Vec::new();
     let mut actions = Vec::new();
     let mut add = |pattern: &'static str, action: Do| {
-        patterns.push(Cow::Borrowed(pattern));
+        patterns.push(pattern);
         actions.push(action);
     };
     keys::KEYWORDS.iter().for_each(|word| add(word, Do::Key));
@@ -66,7 +66,7 @@ static KEYWORDS: LazyLock<Option<(AhoCorasick, Vec<Do>)>> = LazyLock::new(|| {
         .match_kind(MatchKind::Standard)
         .ascii_case_insensitive(true)
         .kind(Some(AhoCorasickKind::DFA))
-        .build(patterns.iter().map(|pattern| pattern.as_bytes()));
+        .build(&patterns);
     automaton.ok().map(|automaton| (automaton, actions))
 });
 
@@ -317,13 +317,4 @@ pub fn merged<'r>(mut spans: Vec<Span<'r>>, text: &str) -> Vec<Span<'r>> {
         }
     }
     merged
-}
-
-/// The kind of that name among those that are built in.
-pub fn static_kind(kind: &str) -> &'static str {
-    static KINDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
-        let others = ["password", "authorization", "cookie", "bearer-token", "basic-credentials", "url-password", "url-token", "private-key", "secret-data", "base64", "jwt"];
-        TOKENS.iter().map(|token| token.kind).chain(RULES.iter().map(|rule| rule.kind)).chain(others).collect()
-    });
-    KINDS.get(kind).copied().unwrap_or("secret")
 }

@@ -6,9 +6,17 @@ use super::Redaction;
 use crate::domain::{
     evidence::Gap,
     fact::{Fact, LogTail, Scope},
+    health::NodeHealth,
     parameters::Parameters,
     target::Target,
 };
+
+impl Clean<Scope> {
+    /// Its facts by themselves.
+    pub fn facts(&self) -> Clean<Vec<Fact>> {
+        Clean(self.0.facts.clone())
+    }
+}
 
 /// Something whose foreign texts can be cleaned in place.
 pub trait Scrub {
@@ -104,6 +112,14 @@ impl Scrub for Scope {
         self.facts.scrub(session);
         self.logs.scrub(session);
         self.parameters.scrub(session);
+    }
+}
+
+impl Scrub for NodeHealth {
+    fn scrub(&mut self, session: &mut Redaction) {
+        for condition in &mut self.conditions {
+            condition.reason.scrub(session);
+        }
     }
 }
 
