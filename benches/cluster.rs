@@ -89,7 +89,7 @@ async fn serve(listener: TcpListener, recording: Arc<Recording>, asked: Arc<Mute
 fn question(world: &World, number: usize) -> Question {
     let (namespace, kind, name) = &world.cases[number % world.cases.len()];
     Question {
-        error_message: format!("{name} does not work"),
+        error_message: world.stages.redactor.clean(&format!("{name} does not work")),
         target: Target {
             kind: Some(kind.clone()),
             name: Some(name.clone()),
@@ -101,7 +101,7 @@ fn question(world: &World, number: usize) -> Question {
 }
 
 fn diagnosed(world: &World, number: usize) {
-    let pass = Pass::new("bench", Timestamp::UNIX_EPOCH);
+    let pass = Pass::new("bench", Timestamp::UNIX_EPOCH, world.stages.redactor.session());
     divan::black_box(world.runtime.block_on(diagnose::diagnose(&world.stages, &question(world, number), pass)));
 }
 

@@ -93,10 +93,10 @@ fn ten_literals_exact_case_1_mib(bencher: Bencher<'_, '_>) {
 /// All rules over a healthy log; time over size must stay level.
 #[divan::bench(args = [64 << 10, 256 << 10, MEBIBYTE, 4 * MEBIBYTE])]
 fn classify_healthy_log(bencher: Bencher<'_, '_>, bytes: usize) {
-    let log = healthy_log(bytes);
+    let log = STAGES.redactor.clean(&healthy_log(bytes));
     let catalogue = &STAGES.catalogue;
     bencher
-        .counter(BytesCount::of_str(&log))
+        .counter(BytesCount::of_str(log.as_str()))
         .bench_local(|| classify::classify(catalogue, &[(Origin::ErrorMessage, black_box(&log))]));
 }
 
@@ -107,7 +107,7 @@ fn two_kibibytes() -> String {
 }
 
 fn pass() -> Pass {
-    Pass::new("bench", Timestamp::UNIX_EPOCH)
+    Pass::new("bench", Timestamp::UNIX_EPOCH, STAGES.redactor.session())
 }
 
 /// A whole rules-only answer, never asked before.
@@ -118,7 +118,7 @@ fn diagnose_2_kib_distinct(bencher: Bencher<'_, '_>) {
     bencher
         .with_inputs(|| {
             n += 1;
-            Question { error_message: format!("{text}request {n}"), ..Question::default() }
+            Question { error_message: STAGES.redactor.clean(&format!("{text}request {n}")), ..Question::default() }
         })
         .bench_local_values(|question| now(diagnose::diagnose(&STAGES, &question, pass())));
 }
@@ -131,7 +131,7 @@ fn diagnose_one_line_distinct(bencher: Bencher<'_, '_>) {
         .with_inputs(|| {
             n += 1;
             let said = "Back-off restarting failed container app in pod orders-7c58bc488d-ccpqw_shop: dial tcp 10.96.44.7:5432: connect: connection refused";
-            Question { error_message: format!("{said} request {n}"), ..Question::default() }
+            Question { error_message: STAGES.redactor.clean(&format!("{said} request {n}")), ..Question::default() }
         })
         .bench_local_values(|question| now(diagnose::diagnose(&STAGES, &question, pass())));
 }
@@ -139,7 +139,7 @@ fn diagnose_one_line_distinct(bencher: Bencher<'_, '_>) {
 /// A whole rules-only answer, remembered.
 #[divan::bench]
 fn diagnose_2_kib_repeated(bencher: Bencher<'_, '_>) {
-    let question = Question { error_message: two_kibibytes(), ..Question::default() };
+    let question = Question { error_message: STAGES.redactor.clean(&two_kibibytes()), ..Question::default() };
     bencher.bench_local(|| now(diagnose::diagnose(&STAGES, black_box(&question), pass())));
 }
 
@@ -151,12 +151,13 @@ fn suggest_one_line(bencher: Bencher<'_, '_>) {
             n += 1;
             format!("terraform state lock held by a dead CI job {n}")
         })
-        .bench_local_values(|text| now(suggest::suggest(&STAGES, &text, 3)));
+        .bench_local_values(|text| now(suggest::suggest(&STAGES, &STAGES.redactor.clean(&text), 3)));
 }
 
 #[divan::bench]
 fn suggest_one_line_repeated(bencher: Bencher<'_, '_>) {
-    bencher.bench_local(|| now(suggest::suggest(&STAGES, black_box("terraform state lock held by a dead CI job"), 3)));
+    let text = STAGES.redactor.clean("terraform state lock held by a dead CI job");
+    bencher.bench_local(|| now(suggest::suggest(&STAGES, black_box(&text), 3)));
 }
 
 #[divan::bench(sample_count = 20)]

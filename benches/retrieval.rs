@@ -200,7 +200,12 @@ async fn second_start(settings: &RetrievalSettings, scratch: &Path) {
     let mut times = Vec::new();
     for _ in 0..2 {
         let started = Instant::now();
-        let retriever = Retriever::open(Place::Folders(vec![folder.clone()]), settings.clone(), None);
+        let retriever = Retriever::open(
+            Place::Folders(vec![folder.clone()]),
+            settings.clone(),
+            None,
+            faultline::domain::redact::Redactor::built_in(),
+        );
         let opened = started.elapsed();
         retriever.refresh(Patience::Endless, &quiet).await;
         times.push((opened, started.elapsed(), retriever.shelf().texts.len()));

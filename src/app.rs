@@ -9,7 +9,8 @@ use tracing::{info, warn};
 use crate::{
     classify::catalogue::{Catalogue, CatalogueError},
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
-    config::{self, KnowledgeSettings, RunbookPlace, Settings},
+    config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
+    domain::redact::{Redactor, user::UserRule},
     http::{self, metrics, server},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
     reason::{
@@ -34,6 +35,8 @@ pub enum StartError {
     Rules { folder: PathBuf, source: CatalogueError },
     #[error("could not use the built-in rules")]
     BuiltInRules { source: CatalogueError },
+    #[error("could not use the rules of REDACT_RULES={}: {why}", .file.display())]
+    RedactRules { file: PathBuf, why: String },
     #[error("could not use the templates of the rules:\n  {}", .problems.join("\n  "))]
     Templates { problems: Vec<String> },
     #[error("RUNBOOK_DIR={} is not a folder that can be read", .folder.display())]
@@ -124,13 +127,15 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         None => Catalogue::built_in().map_err(|source| StartError::BuiltInRules { source })?,
     };
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
-    let retriever = Arc::new(retriever(settings)?);
+    let redactor = redactor(&settings.redact)?;
+    let retriever = Arc::new(retriever(settings, &redactor)?);
     let gaps = diagnose::standing_gaps();
     Ok(Stages {
         catalogue,
         retriever,
         advisor,
         model: None,
+        redactor,
         cluster: Arc::new(cluster),
         pictures: Pictures::default(),
         gaps,
@@ -157,6 +162,15 @@ pub fn with(stages: Stages, model: Model) -> Stages {
     Stages { model: Some(model), gaps, ..stages }
 }
 
+/// What masks secrets, with the user's own rules.
+pub fn redactor(settings: &RedactSettings) -> Result<Arc<Redactor>, StartError> {
+    let Some(file) = settings.rules() else { return Ok(Redactor::built_in()) };
+    let error = |why: String| StartError::RedactRules { file: file.to_owned(), why };
+    let text = std::fs::read_to_string(file).map_err(|cause| error(cause.to_string()))?;
+    let rules: Vec<UserRule> = serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))?;
+    Redactor::with_rules(&rules).map(Arc::new).map_err(|cause| error(cause.to_string()))
+}
+
 /// The index in Qdrant. `None` = the setting names none.
 fn store(settings: &RetrievalSettings) -> Result<Option<Store>, StartError> {
     if settings.qdrant_url.is_empty() {
@@ -174,7 +188,7 @@ pub fn retrieval(settings: &KnowledgeSettings) -> RetrievalSettings {
     retrieval
 }
 
-fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
+fn retriever(settings: &KnowledgeSettings, redactor: &Arc<Redactor>) -> Result<Retriever, StartError> {
     let place = match settings.runbook_place() {
         RunbookPlace::BuiltIn => Place::BuiltIn,
         RunbookPlace::Folders(folders) => {
@@ -186,7 +200,7 @@ fn retriever(settings: &KnowledgeSettings) -> Result<Retriever, StartError> {
     };
     let retrieval = retrieval(settings);
     let store = store(&retrieval)?;
-    let retriever = Retriever::open(place, retrieval, store);
+    let retriever = Retriever::open(place, retrieval, store, Arc::clone(redactor));
     for problem in retriever.shelf().problems.iter() {
         warn!(file = problem.file, "{}: {}", problem.file, problem.what);
     }

@@ -32,6 +32,7 @@ use crate::domain::{
     finding::{Finding, Role},
     parameters::Parameters,
     symptom::CategoryId,
+    text::CleanText,
 };
 
 /// What the texts of one request say.
@@ -75,7 +76,7 @@ const QUOTE_BYTES: usize = 400;
 const EXCERPT_BYTES: usize = 2000;
 
 /// Classifies the texts of one request together.
-pub fn classify(catalogue: &Catalogue, said: &[(Origin, &str)]) -> Classification {
+pub fn classify(catalogue: &Catalogue, said: &[(Origin, &CleanText)]) -> Classification {
     let mut text = Text::default();
     let mut gaps = Vec::new();
     for (origin, raw) in said {
@@ -216,7 +217,7 @@ fn evidence(text: &Text, line: usize, from: usize, number: usize, place: &dyn Fn
         id: format!("e{number}"),
         source,
         object,
-        text: quote(text.line_str(line), from.saturating_sub(line.start)),
+        text: CleanText::derived(quote(text.line_str(line), from.saturating_sub(line.start))),
         observed_at: None,
     }
 }
@@ -263,7 +264,7 @@ fn excerpt(text: &Text, lines: &[usize]) -> String {
 }
 
 /// Why a text gets the category it gets: every pattern that matched, for `faultline rules explain`.
-pub fn explain(catalogue: &Catalogue, raw: &str) -> Vec<Explanation> {
+pub fn explain(catalogue: &Catalogue, raw: &CleanText) -> Vec<Explanation> {
     let mut text = Text::default();
     digest::read(&mut text, Origin::ErrorMessage, raw, catalogue.gate());
     text.finish();

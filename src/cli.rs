@@ -11,6 +11,7 @@ mod knowledge;
 mod model;
 mod progress;
 mod rbac;
+mod redact;
 
 use std::{
     io::{self, Write},
@@ -22,8 +23,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use eval_classify::{Case, Report, evaluate};
 
 use crate::{
-    app::{App, StartError},
+    app::{self, App, StartError},
     config::{KnowledgeSettings, Settings},
+    domain::redact::Redactor,
     telemetry,
 };
 
@@ -99,6 +101,11 @@ Examples:
         #[command(flatten)]
         knowledge: KnowledgeSettings,
     },
+    /// Print a text as it would leave: with marks in place of secrets
+    #[command(after_help = "Examples:
+  kubectl describe pod api-0 | faultline redact
+  faultline redact -f build.log --json")]
+    Redact(redact::Arguments),
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
     Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
@@ -159,6 +166,7 @@ pub fn run() -> ExitCode {
         Command::Model { command, knowledge } => model::run(&command, &knowledge),
         Command::Index { command, knowledge } => index::run(command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
+        Command::Redact(arguments) => redact::run(&arguments),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
@@ -182,7 +190,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(settings: Settings) -> Result<Outcome, CliError> {
-    telemetry::init(&settings.log);
+    telemetry::init(&settings.log, &app::redactor(&settings.knowledge.redact)?);
     let app = App::new(settings)?;
     runtime()?.block_on(app.serve())?;
     Ok(Outcome::Done)
@@ -206,5 +214,6 @@ fn complain(error: &dyn std::error::Error) {
         text.push_str(&format!(": {source}"));
         cause = source.source();
     }
-    let _ = writeln!(anstream::stderr(), "{text}");
+    // A cause may quote what a server answered.
+    let _ = writeln!(anstream::stderr(), "{}", Redactor::built_in().clean(&text));
 }

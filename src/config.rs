@@ -41,6 +41,25 @@ pub struct KnowledgeSettings {
 
     #[command(flatten)]
     pub retrieval: RetrievalSettings,
+
+    #[command(flatten)]
+    pub redact: RedactSettings,
+}
+
+/// What is masked before anything leaves.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Redaction")]
+pub struct RedactSettings {
+    /// File of rules that mask more than the built-in ones do; none when not set
+    #[arg(long, env, value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub redact_rules: Option<PathBuf>,
+}
+
+impl RedactSettings {
+    /// `None` = the built-in rules alone.
+    pub fn rules(&self) -> Option<&Path> {
+        given(self.redact_rules.as_deref())
+    }
 }
 
 /// What `RUNBOOK_DIR` means where it is not set.

@@ -11,6 +11,8 @@ pub mod object;
 pub mod parameters;
 pub mod passage;
 pub mod quantity;
+pub mod redact;
 pub mod symptom;
 pub mod target;
+pub mod text;
 pub mod verdict;

@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
-    domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
+    domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
     reason::{model::Model, rules::Advisor},
     retrieve::retriever::Retriever,
 };
@@ -29,6 +29,8 @@ pub struct Stages {
     pub advisor: Advisor,
     /// A second reader. `None` = none is configured.
     pub model: Option<Model>,
+    /// What every foreign text passes before anything else sees it.
+    pub redactor: Arc<Redactor>,
     pub cluster: Arc<Cluster>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,

@@ -1,12 +1,17 @@
 //! What the process tells about itself: its log and its metrics.
 
-use std::{io::IsTerminal, panic, str::FromStr};
+use std::{
+    io::{self, IsTerminal, Write},
+    panic,
+    str::FromStr,
+    sync::Arc,
+};
 
 use clap::{Args, ValueEnum};
 use metrics::{counter, gauge, histogram};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::{http::metrics as http_metrics, reason::client::Observed};
+use crate::{domain::redact::Redactor, http::metrics as http_metrics, reason::client::Observed};
 
 /// What is logged and how.
 #[derive(Clone, Debug, Args)]
@@ -44,13 +49,48 @@ pub enum LogFormat {
     Text,
 }
 
+/// What writes the log: every event passes redaction as a whole, whoever wrote it.
+#[derive(Clone)]
+struct CleanLog(Arc<Redactor>);
+
+impl MakeWriter<'_> for CleanLog {
+    type Writer = CleanEvent<io::Stderr>;
+
+    fn make_writer(&self) -> Self::Writer {
+        CleanEvent { redactor: Arc::clone(&self.0), to: io::stderr() }
+    }
+}
+
+/// Takes one event per call, as the formatter hands it over, and passes it on without its secrets.
+pub struct CleanEvent<W> {
+    redactor: Arc<Redactor>,
+    to: W,
+}
+
+impl<W> CleanEvent<W> {
+    pub fn new(redactor: Arc<Redactor>, to: W) -> Self {
+        Self { redactor, to }
+    }
+}
+
+impl<W: Write> Write for CleanEvent<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.to.write_all(self.redactor.clean(&String::from_utf8_lossy(event)).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
 /// Starts the log and the metrics; once per process, before anything else.
-pub fn init(settings: &LogSettings) {
+pub fn init(settings: &LogSettings, redactor: &Arc<Redactor>) {
     let _ = http_metrics::recorder();
     let terminal = std::io::stderr().is_terminal();
     let format = settings.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
     let filter = EnvFilter::new(&settings.log_level.0);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(CleanLog(Arc::clone(redactor)));
     // It fails only where a subscriber is set already, and then that one is meant.
     let _ = match format {
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use faultline::{
     classify::{self, Origin, Reading, catalogue::Catalogue},
+    domain::redact::Redactor,
     guard,
 };
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +16,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().e
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
 
-    let found = classify::classify(&CATALOGUE, &[(Origin::ErrorMessage, &text)]);
+    let found = classify::classify(&CATALOGUE, &[(Origin::ErrorMessage, &Redactor::built_in().clean(&text))]);
     let is_error = !matches!(found.reading, Reading::NoError { .. });
     assert_eq!(found.findings.is_empty(), !is_error, "an error has findings, and nothing else has");
     for finding in &found.findings {

@@ -4,6 +4,8 @@ use super::{Origin, catalogue::Catalogue, digest, line::Level, quote, said_place
 use crate::domain::{
     evidence::{Evidence, Source},
     fact::{Fact, Scope, Weight},
+    redact::scrub::Clean,
+    text::CleanText,
 };
 
 /// Lines of the texts of a request.
@@ -15,7 +17,7 @@ const LAST_LINES: usize = 12;
 const MOST_LOGS: usize = 4;
 
 /// The lines of the texts that are loudest, in their order. Evidence comes without ids.
-pub fn said(catalogue: &Catalogue, said: &[(Origin, &str)], quoted: &[Evidence]) -> Vec<Evidence> {
+pub fn said(catalogue: &Catalogue, said: &[(Origin, &CleanText)], quoted: &[Evidence]) -> Vec<Evidence> {
     let mut text = Text::default();
     for (origin, raw) in said {
         digest::read(&mut text, *origin, raw, catalogue.gate());
@@ -29,7 +31,13 @@ pub fn said(catalogue: &Catalogue, said: &[(Origin, &str)], quoted: &[Evidence])
     chosen.sort_unstable();
     let evidence = chosen.into_iter().map(|index| {
         let (source, object) = said_place(&lines[index]);
-        Evidence { id: String::new(), source, object, text: quote(text.line_str(&lines[index]), 0), observed_at: None }
+        Evidence {
+            id: String::new(),
+            source,
+            object,
+            text: CleanText::derived(quote(text.line_str(&lines[index]), 0)),
+            observed_at: None,
+        }
     });
     evidence.filter(|one| is_new(one, quoted)).collect()
 }
@@ -43,7 +51,7 @@ fn loudness(level: Level) -> u8 {
 }
 
 /// Facts, troubles first, and the last lines of logs. Evidence comes without ids.
-pub fn seen(scope: &Scope, quoted: &[Evidence]) -> Vec<Evidence> {
+pub fn seen(scope: &Clean<Scope>, quoted: &[Evidence]) -> Vec<Evidence> {
     let rank = |fact: &&Fact| match fact.weight {
         Weight::Message | Weight::Trouble => 0_u8,
         Weight::Context => 1,
@@ -54,7 +62,7 @@ pub fn seen(scope: &Scope, quoted: &[Evidence]) -> Vec<Evidence> {
         id: String::new(),
         source: fact.source,
         object: fact.object.to_string(),
-        text: quote(&fact.text, 0),
+        text: CleanText::derived(quote(&fact.text, 0)),
         observed_at: fact.observed_at,
     });
     let logs = scope.logs.iter().take(MOST_LOGS).flat_map(|tail| {
@@ -69,7 +77,7 @@ pub fn seen(scope: &Scope, quoted: &[Evidence]) -> Vec<Evidence> {
                 id: String::new(),
                 source: Source::Logs,
                 object: format!("{place} line {number}"),
-                text: quote(line, 0),
+                text: CleanText::derived(quote(line, 0)),
                 observed_at: line.split_whitespace().next().and_then(|stamp| stamp.parse().ok()),
             })
             .collect::<Vec<_>>()
@@ -79,5 +87,5 @@ pub fn seen(scope: &Scope, quoted: &[Evidence]) -> Vec<Evidence> {
 
 fn is_new(one: &Evidence, quoted: &[Evidence]) -> bool {
     // A quoted log line has lost its stamp.
-    !quoted.iter().any(|known| known.object == one.object && (known.text == one.text || one.text.ends_with(&known.text)))
+    !quoted.iter().any(|known| known.object == one.object && (known.text == one.text || one.text.ends_with(known.text.as_str())))
 }

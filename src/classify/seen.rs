@@ -21,6 +21,8 @@ use crate::domain::{
     fact::{Fact, LogTail, Scope, Weight},
     finding::Role,
     parameters::Parameters,
+    redact::scrub::Clean,
+    text::CleanText,
 };
 
 /// A line of a running container's log this old says nothing about now.
@@ -64,7 +66,7 @@ pub struct Reader<'a> {
 }
 
 /// Classifies one scope. `said` are texts of the request that report a fault; leave them out where they do not.
-pub fn classify(reader: Reader<'_>, said: &[(Origin, &str)], scope: &Scope) -> Classification {
+pub fn classify(reader: Reader<'_>, said: &[(Origin, &CleanText)], scope: &Clean<Scope>) -> Classification {
     let catalogue = reader.catalogue;
     let mut text = Text::default();
     for (number, fact) in scope.facts.iter().enumerate().filter(|(_, fact)| fact.is_trouble()) {
@@ -75,7 +77,7 @@ pub fn classify(reader: Reader<'_>, said: &[(Origin, &str)], scope: &Scope) -> C
     let facts = catalogue.sees().matches(&text);
     let mut gaps = Vec::new();
     let tails = scope.logs.iter().enumerate().map(|(number, tail)| (Origin::LogTail(number), tail.text.as_str()));
-    for (origin, raw) in said.iter().copied().chain(tails) {
+    for (origin, raw) in said.iter().map(|(origin, text)| (*origin, text.as_str())).chain(tails) {
         if digest::read(&mut text, origin, raw, catalogue.gate()) {
             let why = "more different lines than can be weighed; the first and the last of them were read";
             gaps.push(Gap::new("classify", origin.as_str(), why));
@@ -321,7 +323,7 @@ impl Words<'_> {
             id: String::new(),
             source: Source::Logs,
             object: place(last).1,
-            text: super::quote(&few.join(" / "), 0),
+            text: CleanText::derived(super::quote(&few.join(" / "), 0)),
             observed_at: stamp(tail, last.number),
         })
     }
@@ -332,7 +334,7 @@ fn of_fact(fact: &Fact) -> Evidence {
         id: String::new(),
         source: fact.source,
         object: fact.object.to_string(),
-        text: super::quote(&fact.text, 0),
+        text: CleanText::derived(super::quote(&fact.text, 0)),
         observed_at: fact.observed_at,
     }
 }
@@ -375,7 +377,7 @@ pub fn caused_by(suffering: Classification, cause: Classification) -> Classifica
 }
 
 /// Adds context facts, such as that a service does not exist, to the root's evidence and to the explanation.
-pub fn add_context(found: &mut Classification, facts: &[Fact]) {
+pub fn add_context(found: &mut Classification, facts: &Clean<Vec<Fact>>) {
     for fact in facts.iter().filter(|fact| fact.note.is_some()) {
         if let (Some(root), Some(note)) = (found.findings.first_mut(), &fact.note) {
             cite(&mut found.evidence, &mut root.evidence, of_fact(fact));

@@ -136,10 +136,12 @@ pub const CONNECT: Duration = Duration::from_secs(5);
 pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read_or(arguments.plain_complaint())?;
     let stages = app::with_model(app::stages(&arguments.knowledge, &arguments.cluster)?, &arguments.model)?;
-    let without_llm = arguments.no_llm;
-    let question = Question { error_message, target: arguments.target(), without_llm, ..Question::default() };
+    let mut redaction = stages.redactor.session();
+    let error_message = redaction.clean(&error_message);
+    let target = redaction.seal(arguments.target()).into_inner();
+    let question = Question { error_message, target, without_llm: arguments.no_llm, ..Question::default() };
     #[expect(clippy::disallowed_methods, reason = "the command line is an edge: the clock is read here, once")]
-    let pass = Pass::new(uuid::Uuid::now_v7().to_string(), Timestamp::now());
+    let pass = Pass::new(uuid::Uuid::now_v7().to_string(), Timestamp::now(), redaction);
     let pass = Pass { listener: progress::listener(), ..pass };
     let answer = super::block_on(async {
         tokio::join!(stages.cluster.connect(CONNECT), stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet));
@@ -163,6 +165,7 @@ pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
 pub fn suggest(arguments: &SuggestArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read()?;
     let stages = app::stages_without_cluster(&arguments.knowledge)?;
+    let error_message = stages.redactor.clean(&error_message);
     let found = super::block_on(async {
         stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet).await;
         suggest::suggest(&stages, &error_message, usize::from(arguments.top_k)).await

@@ -97,7 +97,7 @@ async fn retrieval(stages: &Stages, cases: &[Case]) -> (Vec<(&'static str, Retri
     for &(name, parts) in parts {
         let mut answers = Vec::with_capacity(cases.len());
         for case in cases {
-            answers.push(suggest::suggest_by(stages, parts, &case.query, 10).await.results);
+            answers.push(suggest::suggest_by(stages, parts, &stages.redactor.clean(&case.query), 10).await.results);
         }
         reports.push((name, evaluate::evaluate(&answers, cases)));
     }

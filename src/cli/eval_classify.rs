@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     classify::{self, Origin, Reading, catalogue::Catalogue},
-    domain::symptom::CategoryId,
+    domain::{redact::Redactor, symptom::CategoryId},
 };
 
 /// One labelled text, one line of a JSONL file.
@@ -106,7 +106,7 @@ pub fn evaluate(catalogue: &Catalogue, cases: &[Case]) -> Report {
 
 /// The category of `text`, and whether any error was seen in it.
 fn answer(catalogue: &Catalogue, text: &str) -> (String, bool) {
-    let found = classify::classify(catalogue, &[(Origin::ErrorMessage, text)]);
+    let found = classify::classify(catalogue, &[(Origin::ErrorMessage, &Redactor::built_in().clean(text))]);
     let category = found.findings.first().map_or(CategoryId::UNKNOWN, |finding| finding.category.as_str()).to_owned();
     (category, !matches!(found.reading, Reading::NoError { .. }))
 }

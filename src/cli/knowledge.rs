@@ -74,7 +74,7 @@ pub fn rules(command: &RulesCommand, settings: &KnowledgeSettings) -> Result<Out
             Ok(Outcome::Done)
         }
         RulesCommand::Explain { text } => {
-            let found = classify::explain(&stages.catalogue, text);
+            let found = classify::explain(&stages.catalogue, &stages.redactor.clean(text));
             for part in &found {
                 writeln!(
                     out,

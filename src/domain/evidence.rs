@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::text::CleanText;
+
 /// One quoted fact that a finding can cite by its id.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
@@ -12,7 +14,7 @@ pub struct Evidence {
     /// Where it was seen: `error_message line 12`, `pod/production/api-7d9f8b6c5-xk4jn`.
     pub object: String,
     /// The quoted line, bounded in length.
-    pub text: String,
+    pub text: CleanText,
     /// When it happened, where that is known.
     pub observed_at: Option<Timestamp>,
 }

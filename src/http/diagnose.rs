@@ -23,7 +23,7 @@ use super::{
     stream,
 };
 use crate::{
-    domain::target::Target,
+    domain::{redact::Redaction, target::Target},
     pipeline::{
         Stages,
         diagnose::{self, Pass, Question},
@@ -33,10 +33,11 @@ use crate::{
 pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let document = body::read(&parts.headers, body, shared.body_deadline).await?;
-    let question = read(document.json)?;
+    let mut redaction = shared.stages.redactor.session();
+    let question = read(document.json, &mut redaction)?;
     let id = RequestId::from_extensions(&parts.extensions);
     let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain, Form::Events]);
-    let pass = Pass { deadline: Some(shared.answer_by()), ..Pass::new(id.as_str(), now()) };
+    let pass = Pass { deadline: Some(shared.answer_by()), ..Pass::new(id.as_str(), now(), redaction) };
     if form == Form::Events {
         let permit = parts.extensions.get::<Admitted>().cloned();
         return Ok(stream::diagnosis(shared, question, pass, document.size_bytes, permit));
@@ -62,7 +63,7 @@ pub fn answer(form: Form, text: Vec<u8>) -> Response {
 }
 
 /// The wire's names for what a question has.
-fn read(document: Json) -> Result<Question, Problem> {
+fn read(document: Json, redaction: &mut Redaction) -> Result<Question, Problem> {
     let mut fields = Fields::open(document)?;
     let error_message = fields.required_text("error_message");
     let logs = fields.text("logs").filter(|logs| !logs.trim().is_empty());
@@ -82,6 +83,9 @@ fn read(document: Json) -> Result<Question, Problem> {
     fields.close()?;
     let target = target.unwrap_or_default();
     let target = Target { namespace: target.namespace.or(namespace), pod, deployment, container, ..target };
+    let error_message = redaction.clean(&error_message);
+    let logs = logs.map(|logs| redaction.clean(&logs));
+    let target = redaction.seal(target).into_inner();
     Ok(Question { error_message, logs, target, include_cluster_health, without_llm })
 }
 

@@ -56,7 +56,7 @@ pub async fn envelope(State(shared): State<Arc<Shared>>, mut request: Request, n
     let mut response = next.run(request).await;
 
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.render(&mut response, id.as_str(), uri.path());
+        problem.render(&mut response, &mut shared.stages.redactor.session(), id.as_str(), uri.path());
     }
     let status = response.status();
     let headers = response.headers_mut();

@@ -12,6 +12,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use crate::domain::redact::Redaction;
+
 macro_rules! codes {
     ($($name:ident = $status:literal $code:literal $title:literal $meaning:literal;)+) => {
         /// What went wrong, as far as a client would act differently.
@@ -102,23 +104,30 @@ impl Problem {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// The body, as RFC 9457 wants it.
-    pub(super) fn document<'a>(&'a self, request_id: &'a str, path: &'a str) -> impl Serialize + 'a {
-        Wire {
+    /// The body, as RFC 9457 wants it. Names of fields and paths are what somebody sent, so they are cleaned.
+    pub(super) fn document(&self, redaction: &mut Redaction, request_id: &str, path: &str) -> serde_json::Value {
+        let (detail, path) = (redaction.clean(&self.detail), redaction.clean(path));
+        let clean = |error: &FieldError, redaction: &mut Redaction| FieldError {
+            detail: redaction.clean(&error.detail).into_string(),
+            pointer: redaction.clean(&error.pointer).into_string(),
+        };
+        let errors: Vec<FieldError> = self.errors.iter().map(|error| clean(error, redaction)).collect();
+        let wire = Wire {
             kind: format!("/problems/{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
-            detail: &self.detail,
+            detail: &detail,
             instance: path.get(..path.len().min(MAX_INSTANCE_BYTES)).unwrap_or("/"),
             code: self.code.as_str(),
             request_id,
-            errors: &self.errors,
-        }
+            errors: &errors,
+        };
+        serde_json::to_value(&wire).unwrap_or_default()
     }
 
     /// Writes the body and the headers; only the envelope does this.
-    pub(super) fn render(&self, response: &mut Response, request_id: &str, path: &str) {
-        let body = serde_json::to_vec(&self.document(request_id, path)).unwrap_or_default();
+    pub(super) fn render(&self, response: &mut Response, redaction: &mut Redaction, request_id: &str, path: &str) {
+        let body = self.document(redaction, request_id, path).to_string();
         let headers = response.headers_mut();
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

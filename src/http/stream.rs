@@ -50,6 +50,7 @@ pub fn diagnosis(shared: Arc<Shared>, question: Question, pass: Pass, size_bytes
         }
     });
     let request_id = pass.request_id.clone();
+    let mut redaction = pass.redaction.clone();
     let pass = Pass { listener, ..pass };
     let work = async move {
         let _ = sender.send(Step::new("accepted", &json!({"request_id": request_id}))).await;
@@ -59,7 +60,7 @@ pub fn diagnosis(shared: Arc<Shared>, question: Question, pass: Pass, size_bytes
                 shared.metrics.diagnosed(&diagnosis);
                 Step::new("diagnosis", &diagnosis)
             }
-            Err(problem) => Step::new("error", &problem.document(&request_id, "/diagnose")),
+            Err(problem) => Step::new("error", &problem.document(&mut redaction, &request_id, "/diagnose")),
         };
         let _ = sender.send(last).await;
         let _ = sender.send(Step::new("done", &json!({}))).await;

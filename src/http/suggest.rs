@@ -23,6 +23,7 @@ use crate::{
     domain::{
         evidence::Gap,
         passage::{Suggestion, Why},
+        text::CleanText,
     },
     pipeline::{Stages, runbooks, suggest},
 };
@@ -33,7 +34,7 @@ const DEFAULT_TOP_K: u64 = 3;
 pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let document = body::read(&parts.headers, body, shared.body_deadline).await?;
-    let asked = read(document.json)?;
+    let asked = read(document.json, &shared.stages)?;
     let wants_why = asked.why;
     let work = move |stages: Arc<Stages>| async move { suggest::suggest(&stages, &asked.error_message, asked.top_k).await };
     let found = shared.work(document.size_bytes, work).await?;
@@ -51,18 +52,19 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
 }
 
 struct Asked {
-    error_message: String,
+    error_message: CleanText,
     top_k: usize,
     /// What each score rests on is wanted.
     why: bool,
 }
 
-fn read(document: Json) -> Result<Asked, Problem> {
+fn read(document: Json, stages: &Stages) -> Result<Asked, Problem> {
     let mut fields = Fields::open(document)?;
     let error_message = fields.required_text("error_message");
     let top_k = fields.integer("top_k", 1..=MAX_TOP_K).unwrap_or(DEFAULT_TOP_K);
     let why = fields.flag("why").unwrap_or(false);
     fields.close()?;
+    let error_message = stages.redactor.clean(&error_message);
     Ok(Asked { error_message, top_k: usize::try_from(top_k).unwrap_or(usize::MAX), why })
 }
 

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         evidence::Gap,
         health::{ClusterHealth, Picture, Problem, Status, Totals},
+        redact::{Redaction, scrub::Scrub},
         symptom::{CategoryId, Severity},
         target::Target,
     },
@@ -86,7 +87,11 @@ fn nothing(stages: &Stages, namespaces: Vec<String>, now: Timestamp) -> Picture 
         totals: Totals::default(),
         nodes: Vec::new(),
         problems: Vec::new(),
-        gaps: stages.cluster.gap().into_iter().collect(),
+        gaps: {
+            let mut gaps: Vec<Gap> = stages.cluster.gap().into_iter().collect();
+            gaps.scrub(&mut stages.redactor.session());
+            gaps
+        },
     }
 }
 
@@ -97,9 +102,10 @@ async fn picture(stages: &Stages, namespaces: Vec<String>, now: Timestamp) -> Pi
     let closer = cluster.reader(Budget::for_closer_look(start + time));
     let (Some(sweeper), Some(closer)) = (sweeper, closer) else { return nothing(stages, namespaces, now) };
     let view = health::sweep(&sweeper, &closer, &namespaces, now).await;
+    let mut redaction = stages.redactor.session();
     let mut problems = Vec::with_capacity(view.unwell.len());
-    for unwell in &view.unwell {
-        problems.extend(problem(stages, unwell, now));
+    for unwell in view.unwell {
+        problems.extend(problem(stages, unwell, &mut redaction, now));
         tokio::task::yield_now().await;
     }
     problems.sort_by(|a, b| (b.severity, b.pods_unwell, &a.object).cmp(&(a.severity, a.pods_unwell, &b.object)));
@@ -109,6 +115,9 @@ async fn picture(stages: &Stages, namespaces: Vec<String>, now: Timestamp) -> Pi
     }
     gaps.extend(cluster.missing_permissions());
     gaps.extend(cluster.gap());
+    gaps.scrub(&mut redaction);
+    let mut nodes = view.nodes;
+    nodes.scrub(&mut redaction);
     let is_grave = view.totals.nodes_ready < view.totals.nodes || problems.iter().any(|one| one.severity == Severity::Critical);
     let status = match (problems.is_empty(), is_grave) {
         (_, true) => Status::Unhealthy,
@@ -117,12 +126,12 @@ async fn picture(stages: &Stages, namespaces: Vec<String>, now: Timestamp) -> Pi
         (true, false) => Status::Unknown,
     };
     let totals = Totals { problems: problems.len() + view.left_out, ..view.totals };
-    Picture { status, observed_at: now, namespaces, totals, nodes: view.nodes, problems, gaps }
+    Picture { status, observed_at: now, namespaces, totals, nodes, problems, gaps }
 }
 
 /// What the rules make of one unwell thing. `None` = they see nothing wrong.
-fn problem(stages: &Stages, unwell: &Unwell, now: Timestamp) -> Option<Problem> {
-    let scope = &unwell.scope;
+fn problem(stages: &Stages, unwell: Unwell, redaction: &mut Redaction, now: Timestamp) -> Option<Problem> {
+    let scope = &redaction.seal(unwell.scope);
     let reader = seen::Reader { catalogue: &stages.catalogue, now, is_about_behaviour: false };
     let found = seen::classify(reader, &[], scope);
     let category = match found.reading {
@@ -131,7 +140,7 @@ fn problem(stages: &Stages, unwell: &Unwell, now: Timestamp) -> Option<Problem> 
         }
         Reading::Healthy | Reading::NoError { .. } => return None,
     };
-    let advice = diagnose::advice(stages, &found, &category, &look::target(scope, &Target::default()));
+    let advice = diagnose::advice(stages, &found, &category, &look::target(scope, &scope.subject, &Target::default()));
     let cited = &found.findings.first()?.evidence;
     let since = found.evidence.iter().filter(|one| cited.contains(&one.id)).find_map(|one| one.observed_at);
     Some(Problem {
@@ -143,7 +152,7 @@ fn problem(stages: &Stages, unwell: &Unwell, now: Timestamp) -> Option<Problem> 
         name: scope.subject.name.clone(),
         message: one_line(&advice.root_cause),
         pods_unwell: unwell.pods_unwell,
-        pod: unwell.pod.clone(),
+        pod: unwell.pod,
         since,
     })
 }

@@ -1,11 +1,6 @@
 //! A second reader: a language model adds to the rules answer what passes the checks, and can take nothing from it.
 
-use tokio::time::Instant;
-
-use super::{
-    Stages,
-    progress::{Listener, Progress},
-};
+use super::{Stages, diagnose::Pass, progress::Progress};
 use crate::{
     classify::{Origin, beside},
     domain::{
@@ -13,8 +8,13 @@ use crate::{
         evidence::Gap,
         fact::Scope,
         parameters::Parameters,
+        redact::{
+            pseudonyms::{NameKind, Pseudonyms},
+            scrub::Clean,
+        },
         symptom::CategoryId,
         target::Target,
+        text::CleanText,
     },
     guard,
     reason::{
@@ -22,29 +22,23 @@ use crate::{
         check::{self, Assessed, Checked},
         merge::{self, Adopted},
         model::Model,
+        prompt::Prompt,
         reply, template,
     },
 };
 
 /// What is known of a case beside the answer that the rules gave.
 pub struct Case<'a> {
-    pub said: &'a [(Origin, &'a str)],
+    pub said: &'a [(Origin, &'a CleanText)],
     pub excerpt: &'a str,
     pub target: &'a Target,
     pub parameters: &'a Parameters,
     /// What was seen. `None` = no cluster was looked at.
-    pub scope: Option<&'a Scope>,
+    pub scope: Option<&'a Clean<Scope>>,
 }
 
 /// `answer` with what the model adds to it; without a usable reply the same answer, and the reason in its gaps.
-pub async fn consult(
-    stages: &Stages,
-    model: &Model,
-    case: &Case<'_>,
-    answer: Answer,
-    deadline: Option<Instant>,
-    listener: &Listener,
-) -> Answer {
+pub async fn consult(stages: &Stages, model: &Model, case: &Case<'_>, answer: Answer, pass: &mut Pass) -> Answer {
     let brief = brief(stages, case, &answer);
     let version = model.prompts.version();
     let unavailable = |why: String, provider: Option<&str>, usage: (u64, u64)| {
@@ -61,16 +55,22 @@ pub async fn consult(
         answer.gaps.push(Gap::new("reason", "model", why));
         answer
     };
-    listener.tell(Progress::Asking(model.replies.models()));
+    pass.listener.tell(Progress::Asking(model.replies.models()));
     let prompt = match model.prompts.render(&brief, model.replies.max_input_tokens()) {
         Ok(prompt) => prompt,
         Err(error) => return unavailable(error.to_string(), None, (0, 0)),
     };
-    let had = match model.replies.get(&prompt, version, deadline).await {
+    let mut names = model.hides_names.then(|| Pseudonyms::new(names(case)));
+    let sent = match &mut names {
+        Some(names) => Prompt { user: names.hide(&prompt.user), ..prompt.clone() },
+        None => prompt.clone(),
+    };
+    let had = match model.replies.get(&sent, version, pass.deadline).await {
         Ok(had) => had,
         Err(silence) => return unavailable(silence.why, silence.provider, silence.usage),
     };
-    let checked = match reply::read(&had.said.text) {
+    let said = names.map_or_else(|| had.said.text.clone(), |names| names.restore(&had.said.text));
+    let checked = match reply::read(&said) {
         Ok(reply) => check::check(reply, &brief, &prompt, &|command| assessed(stages, command)),
         Err(why) => return unavailable(format!("the reply cannot be read: {why}"), None, (0, 0)),
     };
@@ -89,11 +89,19 @@ pub async fn consult(
     merged
 }
 
+/// Names that are known to be names; others are told by their form.
+fn names<'a>(case: &Case<'a>) -> impl Iterator<Item = (NameKind, &'a str)> {
+    let kinds = [("pod", NameKind::Pod), ("node", NameKind::Node), ("host", NameKind::Host)];
+    let (parameters, target) = (case.parameters, case.target);
+    let told = kinds.into_iter().filter_map(|(name, kind)| Some((kind, parameters.get(name)?)));
+    told.chain(target.pod.iter().map(|pod| (NameKind::Pod, pod.as_str())))
+}
+
 fn brief<'a>(stages: &'a Stages, case: &Case<'a>, answer: &'a Answer) -> Brief<'a> {
     let mut more = case.scope.map(|scope| beside::seen(scope, &answer.evidence)).unwrap_or_default();
     more.extend(beside::said(&stages.catalogue, case.said, &answer.evidence));
     Brief {
-        said: case.said.iter().map(|(_, text)| *text).collect(),
+        said: case.said.iter().map(|(_, text)| text.as_str()).collect(),
         excerpt: case.excerpt,
         target: named(case.target),
         answer,

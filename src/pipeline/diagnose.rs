@@ -16,8 +16,10 @@ use crate::{
         advice::{Draft, FixCommand, Proposer},
         diagnosis::{Answer, Diagnosis, LlmUse, Mode, RunbookPassage},
         evidence::Gap,
+        redact::{Redaction, scrub::Scrub},
         symptom::CategoryId,
         target::Target,
+        text::CleanText,
         verdict::Verdict,
     },
     guard,
@@ -28,10 +30,10 @@ use crate::{
 /// A request that passed intake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Question {
-    /// 1 byte to 256 KiB.
-    pub error_message: String,
+    /// 1 byte to 256 KiB, before redaction.
+    pub error_message: CleanText,
     /// Log lines, handed over apart from the message.
-    pub logs: Option<String>,
+    pub logs: Option<CleanText>,
     pub target: Target,
     /// The state of the whole cluster is wanted as well.
     pub include_cluster_health: bool,
@@ -44,14 +46,16 @@ pub struct Question {
 pub struct Pass {
     pub request_id: String,
     pub now: Timestamp,
+    /// The redaction that cleaned the question; what is seen in the cluster passes it as well.
+    pub redaction: Redaction,
     /// When the answer has to be there. `None` = each stage's own bounds are enough.
     pub deadline: Option<tokio::time::Instant>,
     pub listener: Listener,
 }
 
 impl Pass {
-    pub fn new(request_id: impl Into<String>, now: Timestamp) -> Self {
-        Self { request_id: request_id.into(), now, deadline: None, listener: Listener::default() }
+    pub fn new(request_id: impl Into<String>, now: Timestamp, redaction: Redaction) -> Self {
+        Self { request_id: request_id.into(), now, redaction, deadline: None, listener: Listener::default() }
     }
 }
 
@@ -78,7 +82,7 @@ const NAMES: [&str; 12] = [
 const PASSAGES: usize = 3;
 
 /// Diagnoses one question, looking at the cluster where there is one. Never fails: what could not be looked at stands in `gaps`.
-pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+pub async fn diagnose(stages: &Stages, question: &Question, mut pass: Pass) -> Diagnosis {
     let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
         return from_text(stages, question, pass).await;
     };
@@ -89,15 +93,16 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     let health = async {
         if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
     };
-    let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
+    let looking = look::look(stages, question, heard, &reader, &mut pass.redaction, now);
+    let (looked, cluster_health) = tokio::join!(looking, health);
     timings.lap("collect");
-    let answer = Answer { cluster_health, ..answer(stages, question, looked, timings, &pass).await };
+    let answer = Answer { cluster_health, ..answer(stages, question, looked, timings, &mut pass).await };
     Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
 }
 
 /// Diagnoses from the text alone, at once.
-async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
-    let size = question.error_message.len() + question.logs.as_ref().map_or(0, String::len);
+async fn from_text(stages: &Stages, question: &Question, mut pass: Pass) -> Diagnosis {
+    let size = question.error_message.len() + question.logs.as_ref().map_or(0, |logs| logs.len());
     let no_cluster = stages.cluster.gap();
     // Why there is no cluster may change from one question to the next.
     let still_holds = |answer: &Arc<Answer>| no_cluster.as_ref().is_none_or(|gap| answer.gaps.contains(gap));
@@ -114,7 +119,7 @@ async fn from_text(stages: &Stages, question: &Question, pass: Pass) -> Diagnosi
         timings.lap("classify");
         heard.gaps.extend(no_cluster.clone());
         let heard = Looked { found: heard, target: question.target.clone(), lead: None, is_named: false, scope: None };
-        let answer = Arc::new(answer(stages, question, heard, timings, &pass).await);
+        let answer = Arc::new(answer(stages, question, heard, timings, &mut pass).await);
         if is_short {
             stages.answers.insert(asked, Arc::clone(&answer));
         }
@@ -129,18 +134,18 @@ fn listen(stages: &Stages, question: &Question) -> Classification {
 }
 
 /// The texts of the question, each with the field that it came in.
-pub fn texts(question: &Question) -> Vec<(Origin, &str)> {
-    let mut said = vec![(Origin::ErrorMessage, question.error_message.as_str())];
-    said.extend(question.logs.as_deref().map(|logs| (Origin::Logs, logs)));
+pub fn texts(question: &Question) -> Vec<(Origin, &CleanText)> {
+    let mut said = vec![(Origin::ErrorMessage, &question.error_message)];
+    said.extend(question.logs.as_ref().map(|logs| (Origin::Logs, logs)));
     said
 }
 
 /// From what was found to the answer.
-async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timings: Timings, pass: &Pass) -> Answer {
-    let listener = &pass.listener;
+async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timings: Timings, pass: &mut Pass) -> Answer {
+    let listener = pass.listener.clone();
     looked.found.findings.iter().for_each(|finding| listener.tell(Progress::Finding(finding)));
     looked.found.evidence.iter().for_each(|evidence| listener.tell(Progress::Evidence(evidence)));
-    let mut answer = by_rules(stages, &looked, &mut timings, listener).await;
+    let mut answer = by_rules(stages, &looked, &mut timings, pass).await;
     let Looked { found, target, scope, .. } = looked;
     // Whether something is wrong at all is for the cluster and the rules to say.
     let may_add = matches!(found.reading, Reading::Known | Reading::UnknownError);
@@ -152,7 +157,7 @@ async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timing
             parameters: &found.parameters,
             scope: scope.as_ref(),
         };
-        answer = consult::consult(stages, model, &case, answer, pass.deadline, listener).await;
+        answer = consult::consult(stages, model, &case, answer, pass).await;
         listener.tell(Progress::Asked(&answer.llm));
         timings.lap("model");
     } else if stages.model.is_some() {
@@ -163,7 +168,7 @@ async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timing
 }
 
 /// What the rules say, with runbooks and the risk of each command.
-async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, listener: &Listener) -> Answer {
+async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, pass: &mut Pass) -> Answer {
     let Looked { found, target, lead, is_named, .. } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
@@ -175,7 +180,7 @@ async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, liste
     timings.lap("reason");
 
     let runbooks = runbooks(stages, found, &advice).await;
-    runbooks.passages.iter().for_each(|passage| listener.tell(Progress::Runbook(passage)));
+    runbooks.passages.iter().for_each(|passage| pass.listener.tell(Progress::Runbook(passage)));
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
@@ -191,6 +196,8 @@ async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, liste
     let mut gaps = found.gaps.clone();
     gaps.extend(stages.gaps.iter().cloned());
     gaps.extend(runbooks.gaps);
+    // They tell what servers answered.
+    gaps.scrub(&mut pass.redaction);
     let explanation: Vec<&str> = found.notes.iter().map(String::as_str).chain([advice.explanation.as_str()]).collect();
     Answer {
         mode: Mode::Rules,

@@ -17,7 +17,9 @@ use crate::{
     domain::{
         fact::Scope,
         object::{Kind, ObjectRef},
+        redact::{Redaction, scrub::Clean},
         target::Target,
+        text::CleanText,
     },
 };
 
@@ -31,7 +33,7 @@ pub struct Looked {
     /// The cluster told the names of what is in trouble: a command without one of them is of no use.
     pub is_named: bool,
     /// Everything that was seen of it. `None` = nothing was.
-    pub scope: Option<Scope>,
+    pub scope: Option<Clean<Scope>>,
 }
 
 /// Categories whose cause may be the other end of a connection.
@@ -53,33 +55,44 @@ pub fn budget(cluster: &Cluster) -> Budget {
 }
 
 struct Judged {
-    scope: Scope,
+    scope: Clean<Scope>,
     found: Classification,
 }
 
 /// Looks at what the question names. `heard` is what its texts say by themselves.
-pub async fn look(stages: &Stages, question: &Question, heard: Classification, reader: &Reader, now: Timestamp) -> Looked {
+pub async fn look(
+    stages: &Stages,
+    question: &Question,
+    heard: Classification,
+    reader: &Reader,
+    redaction: &mut Redaction,
+    now: Timestamp,
+) -> Looked {
     let asked = Asked::of(&question.target, &heard.parameters, &question.error_message);
     let look = Look { reader, now, complaint: &asked.complaint };
     let seen = collect::collect(&look, &asked).await;
     let reports = heard.reading == Reading::Known;
     let said = if reports { texts(question) } else { Vec::new() };
-    let judge = |scope: Scope, said: &[(Origin, &str)]| {
+    let judge = |scope: Clean<Scope>, said: &[(Origin, &CleanText)]| {
         let reader =
             seen::Reader { catalogue: &stages.catalogue, now, is_about_behaviour: asked.complaint.is_about_behaviour || reports };
         let found = seen::classify(reader, said, &scope);
         Judged { scope, found }
     };
-    let mut judged: Vec<Judged> =
-        seen.scopes.into_iter().enumerate().map(|(index, scope)| judge(scope, if index == 0 { &said } else { &[] })).collect();
+    let mut judged: Vec<Judged> = seen
+        .scopes
+        .into_iter()
+        .enumerate()
+        .map(|(index, scope)| judge(redaction.seal(scope), if index == 0 { &said } else { &[] }))
+        .collect();
 
     // Well to look at: the logs may know better.
     if judged.iter().all(|one| matches!(one.found.reading, Reading::Healthy) || !one.scope.has_trouble()) {
         for one in judged.iter_mut().take(2) {
-            let mut scope = one.scope.clone();
+            let mut scope = one.scope.clone().into_inner();
             collect::running_logs(&look, &mut scope).await;
             if scope.logs.len() > one.scope.logs.len() {
-                *one = judge(scope, &said);
+                *one = judge(redaction.seal(scope), &said);
             }
         }
     }
@@ -95,11 +108,11 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
     if let Some((host, port)) = other_end(&main.found) {
         if main.found.findings.first().is_some_and(|root| root.category.as_str() == "ConnectionTimeout") {
             let policies = collect::policies(&look, &main.scope, port.as_deref()).await;
-            add_context(&mut main.found, &policies);
+            add_context(&mut main.found, &redaction.seal(policies));
         }
         if let Some(scope) = collect::neighbour(&look, &main.scope, &host, port.as_deref()).await {
             let is_itself = scope.facts.iter().any(|fact| fact.object == main.scope.subject);
-            let other = judge(scope, &[]);
+            let other = judge(redaction.seal(scope), &[]);
             if other.found.reading == Reading::Known && !is_itself {
                 let (here, there) = (named(&main.scope.subject), named(&other.scope.subject));
                 let shows = main.found.evidence.iter().find(|one| main.found.findings[0].evidence.contains(&one.id));
@@ -108,17 +121,15 @@ pub async fn look(stages: &Stages, question: &Question, heard: Classification, r
                 main = Judged { found: caused_by(main.found, other.found), scope: other.scope };
                 main.found.notes.extend(shows);
             } else {
-                add_context(&mut main.found, &other.scope.facts);
+                add_context(&mut main.found, &other.scope.facts());
             }
         }
     }
     name_others(&mut main.found, &judged);
     main.found.gaps.extend(reader.gaps());
     main.found.gaps.extend(stages.cluster.gap());
-    if let Some(workload) = behind(&main.scope, &main.found) {
-        main.scope.subject = workload;
-    }
-    let target = target(&main.scope, &question.target);
+    let subject = behind(&main.scope, &main.found).unwrap_or_else(|| main.scope.subject.clone());
+    let target = target(&main.scope, &subject, &question.target);
     Looked { found: main.found, target, lead, is_named: true, scope: Some(main.scope) }
 }
 
@@ -181,8 +192,7 @@ fn behind(scope: &Scope, found: &Classification) -> Option<ObjectRef> {
 }
 
 /// The object of the answer, as the words of the rules name it.
-pub(super) fn target(scope: &Scope, asked: &Target) -> Target {
-    let subject = &scope.subject;
+pub(super) fn target(scope: &Clean<Scope>, subject: &ObjectRef, asked: &Target) -> Target {
     let live = |name: &str| scope.parameters.get(name).map(str::to_owned);
     Target {
         kind: Some(subject.kind.as_str().to_owned()),

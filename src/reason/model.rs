@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{
-    Args,
+    Args, ValueEnum,
     builder::{OsStringValueParser, TypedValueParser},
 };
 
@@ -25,9 +25,20 @@ pub struct ModelSettings {
     #[arg(long, env, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub prompts_dir: Option<PathBuf>,
 
+    /// Whether names of pods, nodes, hosts and addresses are replaced by stand-ins before a text goes to a model
+    #[arg(long, env, value_enum, default_value_t = RedactNames::Off)]
+    pub redact_names: RedactNames,
+
     /// Seconds for which a reply is remembered for an equal question; 0 = not at all
     #[arg(long, env, default_value_t = 3600)]
     pub llm_cache_seconds: u64,
+}
+
+/// Before whom names are hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RedactNames {
+    Off,
+    Model,
 }
 
 impl ModelSettings {
@@ -44,6 +55,8 @@ impl ModelSettings {
 pub struct Model {
     pub prompts: Prompts,
     pub replies: Replies,
+    /// Names go to the model as stand-ins, and come back as they are.
+    pub hides_names: bool,
 }
 
 impl Model {
@@ -51,7 +64,12 @@ impl Model {
     pub fn open(settings: &ModelSettings, observed: impl Fn(Providers) -> Providers) -> Result<Option<Self>, String> {
         let prompts = Self::prompts(settings)?;
         let providers = Providers::from_settings(&settings.llm)?;
-        Ok(providers.map(|providers| Self { prompts, replies: Replies::live(observed(providers), settings.bounds()) }))
+        Ok(providers.map(|providers| Self::of(prompts, Replies::live(observed(providers), settings.bounds()), settings)))
+    }
+
+    /// From parts that are made already.
+    pub fn of(prompts: Prompts, replies: Replies, settings: &ModelSettings) -> Self {
+        Self { prompts, replies, hides_names: settings.redact_names == RedactNames::Model }
     }
 
     /// The templates, which have to be right even where no model is configured.

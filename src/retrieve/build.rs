@@ -77,7 +77,8 @@ impl Builder<'_> {
             return;
         }
         let place = retriever.place.clone();
-        let Ok((library, problems)) = tokio::task::spawn_blocking(move || place.load()).await else { return };
+        let redactor = Arc::clone(&retriever.redactor);
+        let Ok((library, problems)) = tokio::task::spawn_blocking(move || place.load(&redactor)).await else { return };
         for problem in &problems {
             tracing::warn!(file = problem.file, "{}: {}", problem.file, problem.what);
         }

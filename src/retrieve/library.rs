@@ -6,9 +6,11 @@ use super::query::Query;
 use super::ranking::{Hit, Ranking};
 use super::runbook::{Problem, Runbook, parse, stem, without_extension};
 use crate::domain::passage::{Passage, Suggestion};
+use crate::domain::redact::Redactor;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Runbooks with their passages and the index over them. Built once, then only read.
 #[derive(Debug)]
@@ -29,11 +31,12 @@ impl Library {
 
     /// All runbooks of some folders and the folders within them. A file that an earlier folder has too is left out.
     /// Whatever cannot be read is named in the list and does not stop the rest.
-    pub fn load(folders: &[PathBuf]) -> (Library, Vec<Problem>) {
+    pub fn load(folders: &[PathBuf], redactor: &Arc<Redactor>) -> (Library, Vec<Problem>) {
         let mut files = BTreeMap::new();
         let mut problems = Vec::new();
         for folder in folders {
             for (file, content) in folder_files(folder, &mut problems) {
+                let content = cleaned(content, redactor);
                 match files.entry(file) {
                     Entry::Vacant(place) => _ = place.insert(content),
                     Entry::Occupied(taken) => problems.push(Problem {
@@ -130,9 +133,17 @@ impl Library {
     }
 }
 
+/// A file as it may be shown. What is no text is left to the parser, which refuses it.
+fn cleaned(content: Vec<u8>, redactor: &Arc<Redactor>) -> Vec<u8> {
+    match String::from_utf8(content) {
+        Ok(text) => redactor.clean(&text).into_string().into_bytes(),
+        Err(error) => error.into_bytes(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Library;
+    use super::{Library, Redactor};
     use crate::retrieve::query::Query;
     use std::path::PathBuf;
 
@@ -203,7 +214,7 @@ mod tests {
 
     #[test]
     fn missing_folders_and_strange_files_are_named() {
-        let (library, problems) = Library::load(&[PathBuf::from("/nonexistent/runbooks")]);
+        let (library, problems) = Library::load(&[PathBuf::from("/nonexistent/runbooks")], &Redactor::built_in());
         assert!(library.runbooks().is_empty());
         assert_eq!(problems.len(), 1);
         assert_eq!(library.search(&Query { text: "oom", ..Query::default() }, 3), []);

@@ -21,7 +21,7 @@ use super::store::Store;
 use super::tone::Tone;
 use super::vectors::VectorFile;
 use super::watch::{Place, Snapshot};
-use crate::domain::{evidence::Gap, passage::Suggestion};
+use crate::domain::{evidence::Gap, passage::Suggestion, redact::Redactor};
 use quick_cache::sync::Cache;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,6 +32,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub struct Retriever {
     pub(super) place: Place,
+    pub(super) redactor: Arc<Redactor>,
     pub(super) settings: RetrievalSettings,
     shelf: RwLock<Arc<Shelf>>,
     embedder: RwLock<Option<SharedEmbedder>>,
@@ -73,14 +74,15 @@ const LEXICAL_CANDIDATES: usize = 48;
 
 impl Retriever {
     /// Reads the runbooks. Nothing is embedded and nobody is asked yet: that is [`Retriever::refresh`].
-    pub fn open(place: Place, settings: RetrievalSettings, store: Option<Store>) -> Retriever {
+    pub fn open(place: Place, settings: RetrievalSettings, store: Option<Store>, redactor: Arc<Redactor>) -> Retriever {
         let snapshot = place.snapshot();
-        let (library, problems) = place.load();
+        let (library, problems) = place.load(&redactor);
         let state =
             if settings.embedder == super::settings::EmbedderChoice::Off { DenseState::Off } else { DenseState::Starting };
 
         Retriever {
             place,
+            redactor,
             shelf: RwLock::new(Arc::new(Shelf::new(library, problems))),
             embedder: RwLock::new(None),
             state: RwLock::new(state),

@@ -6,7 +6,9 @@
 use super::folder::stamps;
 use super::library::Library;
 use super::runbook::Problem;
+use crate::domain::redact::Redactor;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where the runbooks are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +24,11 @@ pub enum Place {
 pub struct Snapshot(Vec<(PathBuf, u64, u128)>);
 
 impl Place {
-    pub fn load(&self) -> (Library, Vec<Problem>) {
+    /// The runbooks, redacted: what they say is embedded elsewhere and shown.
+    pub fn load(&self, redactor: &Arc<Redactor>) -> (Library, Vec<Problem>) {
         match self {
             Place::BuiltIn => Library::builtin(),
-            Place::Folders(folders) => Library::load(folders),
+            Place::Folders(folders) => Library::load(folders, redactor),
         }
     }
 

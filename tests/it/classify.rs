@@ -13,7 +13,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use crate::support::stages;
 
 fn classified(stages: &Stages, text: &str) -> Classification {
-    classify::classify(&stages.catalogue, &[(Origin::ErrorMessage, text)])
+    classify::classify(&stages.catalogue, &[(Origin::ErrorMessage, &stages.redactor.clean(text))])
 }
 
 fn cases(file: &Path) -> Vec<Case> {

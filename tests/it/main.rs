@@ -9,6 +9,7 @@ mod http;
 mod model;
 mod readme;
 mod recording;
+mod redact;
 mod retrieve;
 mod support;
 mod tidy;

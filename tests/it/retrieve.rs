@@ -72,7 +72,8 @@ impl Site {
 
     fn opened(&self, embedder: &Arc<WordsEmbedder>, store: Option<Store>) -> Retriever {
         let embedder: SharedEmbedder = Arc::<WordsEmbedder>::clone(embedder);
-        Retriever::open(self.place(), self.settings(), store).with_embedder(embedder)
+        Retriever::open(self.place(), self.settings(), store, faultline::domain::redact::Redactor::built_in())
+            .with_embedder(embedder)
     }
 
     fn vector_file(&self) -> std::path::PathBuf {

@@ -26,7 +26,7 @@ use faultline::{
     pipeline::Stages,
     reason::{
         client::Providers,
-        model::{Model, ModelSettings},
+        model::{Model, ModelSettings, RedactNames},
         replies::Replies,
         settings::LlmSettings,
     },
@@ -95,11 +95,12 @@ impl TestApp {
     /// The same with a cluster to look at.
     pub fn asking_about(model: &LlmSettings, cluster: Cluster, settings: HttpSettings) -> Self {
         let stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
-        let model = ModelSettings { llm: model.clone(), prompts_dir: None, llm_cache_seconds: 3600 };
+        let model =
+            ModelSettings { llm: model.clone(), prompts_dir: None, redact_names: RedactNames::Off, llm_cache_seconds: 3600 };
         let providers = Providers::from_settings(&model.llm).expect("settings that can be used").expect("a model");
         // No test waits for a pause between two tries.
         let replies = Replies::live(providers.paced_from(Duration::from_millis(1)), model.bounds());
-        let model = Model { prompts: Model::prompts(&model).expect("the built-in prompts"), replies };
+        let model = Model::of(Model::prompts(&model).expect("the built-in prompts"), replies, &model);
         Self { router: http::router(Arc::new(app::with(stages, model)), settings) }
     }
 

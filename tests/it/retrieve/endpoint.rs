@@ -95,7 +95,7 @@ async fn every_dialect_is_spoken() {
             embedding_api_key: Secret::new("sesame"),
             ..site.settings()
         };
-        let retriever = Retriever::open(site.place(), settings, None);
+        let retriever = Retriever::open(site.place(), settings, None, faultline::domain::redact::Redactor::built_in());
         refresh(&retriever).await;
         assert_eq!(gaps(&retriever), [""; 0], "{choice:?}");
         let found = ask(&retriever, "lookups of host names").await;
@@ -111,7 +111,7 @@ async fn an_endpoint_that_fails_is_a_gap() {
     let site = Site::new("endpoint-fails");
     let (service, url) = start().await;
     let settings = RetrievalSettings { embedder: EmbedderChoice::Openai, embedding_url: url, ..site.settings() };
-    let retriever = Retriever::open(site.place(), settings.clone(), None);
+    let retriever = Retriever::open(site.place(), settings.clone(), None, faultline::domain::redact::Redactor::built_in());
     refresh(&retriever).await;
     for (answer, why) in
         [(Answer::WrongDimension, "a vector of 50 numbers where 96 are expected"), (Answer::Error, "the model is out")]
@@ -122,7 +122,7 @@ async fn an_endpoint_that_fails_is_a_gap() {
         assert_eq!(found.suggestions[0].runbook, "disk.md");
         assert!(found.gaps[0].why.contains(why) && found.gaps[0].why.contains("by its words alone"), "{:?}", found.gaps);
     }
-    let retriever = Retriever::open(site.place(), settings, None);
+    let retriever = Retriever::open(site.place(), settings, None, faultline::domain::redact::Redactor::built_in());
     refresh(&retriever).await;
     assert!(gaps(&retriever)[0].contains("the model is out"), "{:?}", gaps(&retriever));
 }

@@ -9,7 +9,7 @@ use crate::support::words::WordsEmbedder;
 
 /// Asks a site whose model is as it is, and checks that words answer.
 async fn gap_of(site: &Site, settings: RetrievalSettings) -> String {
-    let retriever = Retriever::open(site.place(), settings, None);
+    let retriever = Retriever::open(site.place(), settings, None, faultline::domain::redact::Redactor::built_in());
     refresh(&retriever).await;
     let found = ask(&retriever, "no space is left on the device").await;
     assert_eq!(found[0].runbook, "disk.md");

@@ -41,7 +41,7 @@ async fn stages(folder: &str) -> Option<Stages> {
 async fn report(stages: &Stages, parts: Parts, cases: &[Case]) -> RetrievalReport {
     let mut answers = Vec::new();
     for case in cases {
-        answers.push(suggest::suggest_by(stages, parts, &case.query, 10).await.results);
+        answers.push(suggest::suggest_by(stages, parts, &stages.redactor.clean(&case.query), 10).await.results);
     }
     evaluate(&answers, cases)
 }

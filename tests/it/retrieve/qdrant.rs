@@ -23,8 +23,10 @@ async fn both_indexes_rank_alike() {
     let site = Site::new("qdrant-alike");
     let server = FakeQdrant::start().await;
     let embedder = Arc::new(WordsEmbedder::new("m"));
-    let open =
-        |store| Retriever::open(Place::BuiltIn, site.settings(), store).with_embedder(Arc::<WordsEmbedder>::clone(&embedder));
+    let open = |store| {
+        Retriever::open(Place::BuiltIn, site.settings(), store, faultline::domain::redact::Redactor::built_in())
+            .with_embedder(Arc::<WordsEmbedder>::clone(&embedder))
+    };
     let (here, there) = (open(None), open(Some(store(&server))));
     refresh(&here).await;
     refresh(&there).await;
