@@ -4,6 +4,7 @@ mod ask;
 mod cluster_health;
 mod eval;
 mod eval_classify;
+mod eval_diagnose;
 mod healthcheck;
 mod human;
 mod index;

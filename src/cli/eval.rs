@@ -6,7 +6,13 @@ use clap::Subcommand;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{CliError, Outcome, ask::write_json, eval_classify, progress::Bar};
+use super::{
+    CliError, Outcome,
+    ask::write_json,
+    eval_classify,
+    eval_diagnose::{self, DiagnoseFiles},
+    progress::Bar,
+};
 use crate::{
     app,
     config::KnowledgeSettings,
@@ -32,26 +38,42 @@ pub enum EvalCommand {
         after_help = "A line of a file: {\"query\":\"...\",\"relevant\":[\"oomkilled.md\"]}; an empty list marks a query that no runbook fits."
     )]
     Retrieve(Files),
+    /// Whole diagnoses: the rules alone beside the rules with a model, live or recorded
+    #[command(
+        after_help = "A line of a file: {\"id\":\"1\",\"text\":\"orders keeps restarting\",\"namespace\":\"shop\",\"deployment\":\"orders\",\"category\":\"OOMKilled\",\"must_mention\":[\"32Mi\"]}
+Optional: logs, pod, target (kind/name), also, must_mention, must_not_mention. Replies are recorded by the text of the prompt."
+    )]
+    Diagnose(Box<DiagnoseFiles>),
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Files {
     /// JSON-lines files
     #[arg(required = true)]
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     /// As JSON
     #[arg(long)]
-    json: bool,
-    /// Exit with 1 when the accuracy (classify) or recall@3 (retrieve) is below this share
+    pub json: bool,
+    /// Exit with 1 when the accuracy (classify, diagnose) or recall@3 (retrieve) is below this share
     #[arg(long, value_name = "SHARE")]
     at_least: Option<f64>,
 }
 
 pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcome, CliError> {
-    let stages = app::stages_without_cluster(settings)?;
     let mut out = anstream::stdout().lock();
     let (files, reached) = match command {
+        EvalCommand::Diagnose(arguments) => {
+            let cases = read(&arguments.files.files)?;
+            let report = super::block_on(eval_diagnose::run(arguments, settings, &cases))??;
+            if arguments.files.json {
+                write_json(&mut out, &report)?;
+            } else {
+                out.write_all(report.to_text().as_bytes())?;
+            }
+            (&arguments.files, report.accuracy())
+        }
         EvalCommand::Classify(files) => {
+            let stages = app::stages_without_cluster(settings)?;
             let report = eval_classify::evaluate(&stages.catalogue, &read(&files.files)?);
             if files.json {
                 write_json(&mut out, &report)?;
@@ -61,6 +83,7 @@ pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcom
             (files, report.accuracy)
         }
         EvalCommand::Retrieve(files) => {
+            let stages = app::stages_without_cluster(settings)?;
             let cases = read(&files.files)?;
             let (reports, gaps) = super::block_on(retrieval(&stages, &cases))?;
             if files.json {

@@ -9,10 +9,12 @@
 
 mod assign;
 mod base64;
+mod given;
 mod header;
 mod keys;
 mod manifest;
 mod pem;
+mod placeholder;
 pub mod pseudonyms;
 mod rules;
 mod scan;
@@ -21,6 +23,7 @@ mod tokens;
 mod url;
 pub mod user;
 mod value;
+mod words;
 
 use std::{
     collections::{BTreeMap, HashMap},

@@ -1,6 +1,7 @@
 //! A diagnosis with a language model beside the rules: what it adds, what it cannot do, and what happens when it fails.
 
 mod adds;
+mod eval;
 mod faults;
 mod injections;
 mod prompt;

@@ -139,7 +139,6 @@ async fn answers_hold_no_secret_of_the_cluster() {
     let health = app.get("/cluster-health").await;
     assert_eq!(health.status, 200);
     assert_clean(&health.text());
-    assert!(health.text().contains("[REDACTED:"));
 }
 
 #[tokio::test]

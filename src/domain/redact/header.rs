@@ -2,7 +2,7 @@
 
 use super::{
     assign::Key,
-    base64,
+    base64, placeholder,
     scan::Scan,
     tokens::Chars,
     value::{self, quote_at},
@@ -24,7 +24,7 @@ pub fn authorization(scan: &mut Scan<'_, '_>, key: &Key<'_>, at: usize) {
     let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
     let lower = scheme.to_ascii_lowercase();
     let word = value.split_whitespace().next().unwrap_or_default();
-    if value::is_placeholder(value) || super::is_mark(word) {
+    if placeholder::is_placeholder(value) || super::is_mark(word) {
         return;
     }
     let is_scheme = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -34,14 +34,14 @@ pub fn authorization(scan: &mut Scan<'_, '_>, key: &Key<'_>, at: usize) {
         let one = rest.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ';', ')', '}']);
         let to = if ONE_WORD.contains(&lower.as_str()) { from + one.len() } else { end };
         let said = scan.text.get(from..to).unwrap_or_default();
-        if !value::is_placeholder(said) && !super::is_mark(said) && !(value::is_said(said) && !said.contains('=')) {
+        if !placeholder::is_placeholder(said) && !super::is_mark(said) && !(placeholder::is_said(said) && !said.contains('=')) {
             scan.mask(from, to, "authorization");
         }
         return;
     }
     // Without a scheme: the credentials alone, and no word of a sentence.
     let is_ordinary = word.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-,.".contains(&byte)) && word.len() < 24;
-    if !is_ordinary && !value::is_said(value) {
+    if !is_ordinary && !placeholder::is_said(value) {
         let to = if is_scheme && !has_digit(word) { end } else { start + word.trim_end_matches([',', ';', ')', '}']).len() };
         scan.mask(start, to, "authorization");
     }
@@ -74,7 +74,7 @@ pub fn cookie(scan: &mut Scan<'_, '_>, key: &Key<'_>, at: usize) {
         };
         let (start, end) = (from + name.len() + 1, from + pair.trim_end().len());
         let held = held.trim();
-        if !name.trim().contains(' ') && !held.is_empty() && !super::is_mark(held) && !value::is_placeholder(held) {
+        if !name.trim().contains(' ') && !held.is_empty() && !super::is_mark(held) && !placeholder::is_placeholder(held) {
             scan.mask(start, end.max(start), "cookie");
         }
         from += pair.len() + 1;

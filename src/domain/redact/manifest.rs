@@ -1,6 +1,7 @@
 //! Manifests of kind Secret: every value of `data` and `stringData`, in YAML and in JSON, also where one is quoted in the other.
 
 use super::{
+    placeholder,
     scan::Scan,
     value::{self, quote_at},
 };
@@ -132,7 +133,7 @@ fn lines(scan: &mut Scan<'_, '_>, start: usize, end: usize) {
 
 fn mask(scan: &mut Scan<'_, '_>, start: usize, end: usize) {
     let held = scan.text.get(start..end).unwrap_or_default();
-    if !value::is_placeholder(held) && !super::is_mark(held) {
+    if !placeholder::is_placeholder(held) && !super::is_mark(held) {
         scan.mask(start, end, "secret-data");
     }
 }

@@ -88,16 +88,18 @@ fn cut_body(window: &[u8]) -> usize {
             continue;
         }
         // Base64 and then something else, on one line.
-        length += line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/=\\\r ".contains(byte)).count();
-        if length > 0 && find(said, b" ").is_some() {
+        let mut more = line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/=\\\r ".contains(byte)).count();
+        if find(said, b" ").is_some() {
             let words = line
                 .split(u8::is_ascii_whitespace)
                 .take_while(|word| word.is_empty() || word.len() >= LINE_BYTES || word.ends_with(b"="));
-            length = length.min(words.map(|word| word.len() + 1).sum::<usize>().max(1) - 1).max(0);
+            more = more.min(words.map(|word| word.len() + 1).sum::<usize>().max(1) - 1);
         }
+        length += more;
         break;
     }
-    length
+    // The line feed before what goes on belongs to that.
+    length - usize::from(window[..length].ends_with(b"\n"))
 }
 
 /// A line whose last word is base64 of a certain length: a log may put its stamp before.

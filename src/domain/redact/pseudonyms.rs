@@ -71,12 +71,11 @@ impl Pseudonyms {
                 } else {
                     NameKind::Address
                 };
-                let is_meant = match kind {
-                    NameKind::Address => {
-                        found.name("v6").is_none() || whole.as_str().parse::<Ipv6Addr>().is_ok() && whole.len() > 2
-                    }
-                    NameKind::Pod | NameKind::Host | NameKind::Node => true,
-                };
+                let stands_alone = |byte: Option<&u8>| !byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b':');
+                let bytes = piece.as_bytes();
+                let is_whole = stands_alone(bytes[..whole.start()].last()) && stands_alone(bytes.get(whole.end()));
+                let is_address = || whole.as_str().parse::<Ipv6Addr>().is_ok() && whole.len() > 2;
+                let is_meant = found.name("v6").is_none() || is_whole && is_address();
                 is_meant.then(|| (whole.range(), self.stand_in(kind, whole.as_str())))
             });
             found.collect()
@@ -197,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_hidden_is_restored(text in r"(?:[a-z:. ]{0,6}|10\.0\.0\.[0-9]|pod-x[0-9]|192\.0\.2\.[0-9]|api-[a-f0-9]{9}-[a-z0-9]{5}|db-0|worker-7| |\.|fe80::[0-9]|[a-z]{1,5}\.com){0,12}") {
+        fn what_is_hidden_is_restored(text in r"(?:(?:[a-z:. ]{0,6}|10\.0\.0\.[0-9]|pod-x[0-9]|192\.0\.2\.[0-9]|api-[a-f0-9]{9}-[a-z0-9]{5}|db-0|worker-7|fe80::[0-9]|[a-z]{1,5}\.com)[ ,;()\n]){0,12}") {
             let mut names = Pseudonyms::new([(NameKind::Node, "worker-7"), (NameKind::Pod, "db-0")].into_iter());
             let hidden = names.hide(&text);
             prop_assert_eq!(names.restore(&hidden), text);

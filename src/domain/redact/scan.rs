@@ -5,12 +5,11 @@ use std::{ops::Range, sync::LazyLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::{
-    MARK, assign, base64, header, keys, manifest, mark_length, pem,
+    MARK, assign, base64, header, keys, manifest, mark_length, pem, placeholder,
     rules::{AHEAD, RULES},
     tokens::{self, TOKENS},
     url,
     user::UserRules,
-    value,
 };
 
 /// A secret in a text.
@@ -252,7 +251,7 @@ fn run(scan: &mut Scan<'_, '_>, number: usize, region: Range<usize>) {
         let (start, end) = (region.start + secret.start(), region.start + secret.end());
         let said = String::from_utf8_lossy(secret.as_bytes());
         let is_port = said.bytes().all(|byte| byte.is_ascii_digit()) && said.len() < 4 && rule.kind == "password";
-        if !value::is_placeholder(&said) && !super::is_mark(&said) && !is_port {
+        if !placeholder::is_placeholder(&said) && !super::is_mark(&said) && !is_port {
             scan.mask(start, end, rule.kind);
         }
     }

@@ -1,6 +1,6 @@
 //! User and password in a URL.
 
-use super::{scan::Scan, value};
+use super::{placeholder, scan::Scan, value};
 
 /// Longest part before the host.
 const MOST_BYTES: usize = 512;
@@ -40,7 +40,8 @@ pub fn at(scan: &mut Scan<'_, '_>, at: usize) {
     };
     let Some(held) = scan.text.get(start..end) else { return };
     let is_password = start > at;
-    if held.is_empty() || super::is_mark(held) || value::is_placeholder(held) || !is_password && !value::looks_random(held) {
+    if held.is_empty() || super::is_mark(held) || placeholder::is_placeholder(held) || !is_password && !value::looks_random(held)
+    {
         return;
     }
     scan.mask(start, end, if is_password { "url-password" } else { "url-token" });
