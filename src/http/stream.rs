@@ -45,9 +45,7 @@ pub fn diagnosis(shared: Arc<Shared>, question: Question, pass: Pass, size_bytes
     let (sender, receiver) = mpsc::channel::<Step>(WAITING);
     let steps = sender.clone();
     let listener = Listener::new(move |progress| {
-        if let Some(step) = step(progress) {
-            let _ = steps.try_send(step);
-        }
+        let _ = steps.try_send(step(progress));
     });
     let request_id = pass.request_id.clone();
     let mut redaction = pass.redaction.clone();
@@ -87,14 +85,14 @@ impl Step {
     }
 }
 
-fn step(progress: Progress<'_>) -> Option<Step> {
-    Some(match progress {
+fn step(progress: Progress<'_>) -> Step {
+    match progress {
         Progress::Finding(finding) => Step::new("finding", finding),
         Progress::Evidence(evidence) => Step::new("evidence", evidence),
         Progress::Runbook(passage) => Step::new("runbook", passage),
         Progress::Asking(models) => Step::new("llm", &json!({"status": "asking", "models": models})),
         Progress::Asked(used) => Step::new("llm", used),
-    })
+    }
 }
 
 /// The steps as they come. Dropped before its end, it ends the work.

@@ -2,7 +2,7 @@
 //!
 //! Untrusted text is one JSON string a line, with `<` and `>` written as escapes, so that nothing in it can close its fence.
 
-use std::{fs, io, path::Path};
+use std::{fmt::Write as _, fs, io, path::Path};
 
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
@@ -72,7 +72,7 @@ impl Prompts {
             environment.add_template_owned(name, text).map_err(wrong)?;
         }
         hash.update(reply::schema().to_string());
-        let version = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let version = hex(&hash.finalize()[..6]);
         let prompts = Self { environment, version };
         prompts.try_empty()?;
         Ok(prompts)
@@ -178,7 +178,7 @@ fn overlaid(folder: &Path) -> Result<Vec<(String, String)>, PromptError> {
     for entry in fs::read_dir(folder).map_err(|source| unreadable(folder, source))? {
         let path = entry.map_err(|source| unreadable(folder, source))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !name.ends_with(".jinja") {
+        if path.extension().is_none_or(|ending| ending != "jinja") {
             continue;
         }
         if !TEMPLATES.iter().any(|(known, _)| *known == name) {
@@ -252,6 +252,14 @@ fn excerpt_of(brief: &Brief<'_>, bytes: usize) -> String {
 
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Untrusted text as one JSON string that cannot leave its fence.

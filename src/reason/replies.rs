@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     client::{Ask, Providers, Usage},
-    prompt::Prompt,
+    prompt::{Prompt, hex},
     reply,
 };
 
@@ -192,7 +192,7 @@ async fn asked(providers: &Providers, prompt: &Prompt, until: Instant) -> Result
 /// A recorded reply does not depend on which model gave it, so its name is the case's alone.
 fn file_of(folder: &Path, prompt: &Prompt) -> PathBuf {
     let digest = Sha256::new().chain_update(&prompt.system).chain_update([0]).chain_update(&prompt.user).finalize();
-    let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(&digest[..8]);
     folder.join(format!("{name}.json"))
 }
 

@@ -110,7 +110,7 @@ fn taint(value: &mut Value) {
             for (name, value) in fields {
                 match value {
                     Value::String(text) if name == "message" && !text.is_empty() => {
-                        *text = format!("{text} (password=hunter2xyz, {})", TOLD[0])
+                        *text = format!("{text} (password=hunter2xyz, {})", TOLD[0]);
                     }
                     other => taint(other),
                 }

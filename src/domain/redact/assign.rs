@@ -214,7 +214,7 @@ fn value_before(text: &[u8], key: &Key<'_>) -> Option<usize> {
     // Only the line above: a pair has two.
     let above = before[..trimmed(before)].rsplit(|byte| *byte == b'\n').next()?;
     let start = key.start - window.len() + (above.as_ptr() as usize - window.as_ptr() as usize);
-    let said = above.iter().position(|byte| byte.is_ascii_alphabetic())?;
+    let said = above.iter().position(u8::is_ascii_alphabetic)?;
     if !above[said..].starts_with(b"value") {
         return None;
     }
@@ -229,7 +229,8 @@ fn form_field(text: &[u8], key: &Key<'_>) -> Option<usize> {
     let is_field = key.is_quoted && text[..key.start].ends_with(b"name=\"");
     let rest = &text[key.after..text.len().min(key.after + 8)];
     let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    (is_field && rest[..blank].iter().filter(|byte| **byte == b'\n').count() == 2).then_some(key.after + blank)
+    let is_empty_line = matches!(&rest[..blank], b"\n\n" | b"\r\n\r\n");
+    (is_field && is_empty_line).then_some(key.after + blank)
 }
 
 /// Flags, and sentences about passwords.

@@ -86,8 +86,7 @@ pub fn colon(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'stati
         && rest
             .iter()
             .take(12)
-            .skip_while(|byte| b"|>+-0123456789 \t".contains(byte))
-            .next()
+            .find(|byte| !b"|>+-0123456789 \t".contains(byte))
             .is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'#'));
     if is_block {
         if begins {
@@ -103,7 +102,7 @@ pub fn colon(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'stati
     }
     if text.get(at) == Some(&b'[')
         && !text[at..].starts_with(super::MARK.as_bytes())
-        && text[at + 1..].first().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && text[at + 1..].first().is_some_and(u8::is_ascii_alphanumeric)
     {
         // Go prints the values of headers and bytes in brackets.
         at += 1;
@@ -139,10 +138,9 @@ pub fn colon(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'stati
         Tells::Secret if is_structured => {
             let is_name = key.name.eq_ignore_ascii_case("secret") && is_object_name(value);
             let words = value.split_whitespace().count();
-            !is_name
-                && !(is_number && value.len() < 5)
-                && (found.is_quoted || !placeholder::is_said(value))
-                && (words < 2 || found.is_quoted || has_digit(value))
+            let is_count = is_number && value.len() < 5;
+            let is_word = !found.is_quoted && placeholder::is_said(value);
+            !(is_name || is_count || is_word) && (words < 2 || found.is_quoted || has_digit(value))
         }
         Tells::Secret => {
             let word = value.split_whitespace().next().unwrap_or_default();
@@ -250,9 +248,9 @@ pub fn said(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'static
     };
     let is_one = match (join, tells) {
         (Join::Space, _) if key.is_flag => {
+            let is_word = !found.is_quoted && placeholder::is_said(value);
             tells != Tells::Maybe
-                && !value.starts_with('-')
-                && !(placeholder::is_said(value) && !found.is_quoted)
+                && !(is_word || value.starts_with('-'))
                 && (!is_ordinary
                     || found.is_quoted
                     || is_last_word(scan.bytes, found.end)

@@ -34,7 +34,8 @@ pub fn authorization(scan: &mut Scan<'_, '_>, key: &Key<'_>, at: usize) {
         let one = rest.split_whitespace().next().unwrap_or_default().trim_end_matches([',', ';', ')', '}']);
         let to = if ONE_WORD.contains(&lower.as_str()) { from + one.len() } else { end };
         let said = scan.text.get(from..to).unwrap_or_default();
-        if !placeholder::is_placeholder(said) && !super::is_mark(said) && !(placeholder::is_said(said) && !said.contains('=')) {
+        let is_word = placeholder::is_said(said) && !said.contains('=');
+        if !(is_word || placeholder::is_placeholder(said) || super::is_mark(said)) {
             scan.mask(from, to, "authorization");
         }
         return;
@@ -102,11 +103,10 @@ fn bounds(text: &[u8], key: &Key<'_>, at: usize) -> Option<(usize, usize)> {
     while end < rest.len() {
         let byte = rest[end];
         let is_end = match byte {
-            b'\n' | b'\r' => true,
+            b'\n' | b'\r' | b'\'' => true,
             b'\\' => matches!(rest.get(end + 1), Some(b'n' | b'r')) || quote > 1 && quote_at(rest, end) > 0,
             b']' => is_listed,
             b'"' => closes == b'"',
-            b'\'' => true,
             _ => false,
         };
         if is_end {
@@ -117,7 +117,7 @@ fn bounds(text: &[u8], key: &Key<'_>, at: usize) -> Option<(usize, usize)> {
     if end == MOST_BYTES {
         // A ticket may be long; it has no end but the line's.
         let more = &text[start + end..];
-        end += more.iter().take(MOST_TICKET).position(|byte| byte.is_ascii_whitespace()).unwrap_or(more.len().min(MOST_TICKET));
+        end += more.iter().take(MOST_TICKET).position(u8::is_ascii_whitespace).unwrap_or(more.len().min(MOST_TICKET));
         return Some((start, start + end));
     }
     while end > 0 && rest[end - 1] == b' ' {

@@ -52,7 +52,8 @@ pub fn end(scan: &mut Scan<'_, '_>, start: usize, end: usize) {
     for line in text[from..start].rsplit(|byte| *byte == b'\n').take(MOST_LINES) {
         // The last line of a key may be short.
         let is_last = begin == start;
-        if !(line.trim_ascii().is_empty() && is_last) && !is_of_key(line) && !(is_last_words(line) && start - begin < 80) {
+        let is_end = line.trim_ascii().is_empty() && is_last || is_last_words(line) && start - begin < 80;
+        if !(is_end || is_of_key(line)) {
             break;
         }
         begin = begin.saturating_sub(line.len() + usize::from(begin < start));

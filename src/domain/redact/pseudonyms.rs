@@ -56,7 +56,7 @@ impl Pseudonyms {
             None => return String::new(),
         };
         let mut pieces = Pieces::of(hidden, &self.real);
-        for (kind, name) in std::mem::take(&mut self.names).iter() {
+        for (kind, name) in &std::mem::take(&mut self.names) {
             pieces.each(|piece| whole_words(piece, name).map(|range| (range, self.stand_in(*kind, name))).collect());
             self.names.push((*kind, name.clone()));
         }

@@ -51,7 +51,9 @@ static KEYWORDS: LazyLock<Option<(AhoCorasick, Vec<Do>)>> = LazyLock::new(|| {
         patterns.push(pattern);
         actions.push(action);
     };
-    keys::KEYWORDS.iter().for_each(|word| add(word, Do::Key));
+    for word in keys::KEYWORDS {
+        add(word, Do::Key);
+    }
     TOKENS.iter().enumerate().for_each(|(number, token)| add(token.prefix, Do::Token(number)));
     for (number, rule) in RULES.iter().enumerate() {
         rule.keywords.iter().for_each(|word| add(word, Do::Rule(number)));

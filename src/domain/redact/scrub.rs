@@ -59,13 +59,17 @@ impl Redaction {
 
 impl<T: Scrub> Scrub for Vec<T> {
     fn scrub(&mut self, session: &mut Redaction) {
-        self.iter_mut().for_each(|one| one.scrub(session));
+        for one in self {
+            one.scrub(session);
+        }
     }
 }
 
 impl<T: Scrub> Scrub for Option<T> {
     fn scrub(&mut self, session: &mut Redaction) {
-        self.iter_mut().for_each(|one| one.scrub(session));
+        if let Some(one) = self {
+            one.scrub(session);
+        }
     }
 }
 

@@ -16,17 +16,16 @@ pub fn at(scan: &mut Scan<'_, '_>, at: usize) {
     let part = &window[..length];
     // The host ends at the first `/`; a password that was not encoded may hold one, but no port does.
     let path = part.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(length);
-    let at_sign = match part[..path].iter().rposition(|byte| *byte == b'@') {
-        Some(found) => found,
-        None => {
-            let Some(found) = part.iter().rposition(|byte| *byte == b'@') else { return };
-            let Some(colon) = part[..path].iter().position(|byte| *byte == b':') else { return };
-            let is_port = part[colon + 1..path].iter().all(u8::is_ascii_digit);
-            if is_port {
-                return;
-            }
-            found
+    let at_sign = if let Some(found) = part[..path].iter().rposition(|byte| *byte == b'@') {
+        found
+    } else {
+        let Some(found) = part.iter().rposition(|byte| *byte == b'@') else { return };
+        let Some(colon) = part[..path].iter().position(|byte| *byte == b':') else { return };
+        let is_port = part[colon + 1..path].iter().all(u8::is_ascii_digit);
+        if is_port {
+            return;
         }
+        found
     };
     let host = &part[at_sign + 1..];
     // The digest of an image: docker-pullable://nginx:1.27@sha256:...

@@ -40,8 +40,10 @@ async fn a_small_budget_leaves_out_the_least_telling_and_says_how_much() {
     let model = FakeModel::gemini(good_reply()).await;
     let mut llm = model.settings();
     let app = |llm: &_| TestApp::asking_about(llm, Cluster::of_client(FakeApi::zoo().client()), settings());
-    let filler: String =
-        (0..2000).map(|n| format!("2026-11-21T06:16:20Z INFO request {n} of tenant {} served\n", n % 7)).collect();
+    let filler: String = (0..2000)
+        .map(|n| format!("2026-11-21T06:16:20Z INFO request {n} of tenant {} served\n", n % 7))
+        .collect::<Vec<_>>()
+        .concat();
     let body =
         json!({"error_message": format!("{filler}{}", super::CRASH), "namespace": "crash-db", "deployment_name": "orders"});
     llm.llm_max_input_tokens = 3300;
