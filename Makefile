@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load
+.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load deploy chart chart-files up
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -10,7 +10,7 @@ BLIND := $(wildcard tests/fixtures/classify-blind.jsonl)
 QUERIES := $(wildcard tests/fixtures/retrieve/*.jsonl)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## build for release, get the model and serve on APP_HOST:APP_PORT (127.0.0.1:8000)
 	$(CARGO) build --release --locked
@@ -24,10 +24,13 @@ demo: setup ## serve diagnoses of a recorded broken cluster, for whoever has non
 	@echo "    -d '{\"error_message\": \"orders keeps restarting\", \"namespace\": \"crash-db\", \"deployment_name\": \"orders\"}'"
 	$(CARGO) run --release --locked -- serve --from tests/fixtures/recordings/zoo
 
-test: fmt clippy model tests deny eval ## everything that must hold before a change goes in
+test: fmt clippy model tests deny eval deploy ## everything that must hold before a change goes in
 
 bench: setup ## time what is on the path of a request
 	$(CARGO) bench --locked
+
+up: ## Faultline, Qdrant and Postgres in containers (needs Docker with compose)
+	docker compose up --build --wait
 
 load: setup ## requests a second and memory, beside the service that Faultline replaces (needs Python)
 	$(CARGO) build --release --locked
@@ -76,3 +79,26 @@ eval: built model ## how well the rules and runbooks do on the labelled texts
 	@$(if $(LABELLED),$(BUILT) eval classify $(LABELLED),echo "no labelled texts")
 	@$(if $(BLIND),$(BUILT) eval classify $(BLIND),echo "no blind texts")
 	@$(if $(QUERIES),$(BUILT) eval retrieve $(QUERIES),echo "no labelled queries")
+
+# The tests of what surrounds the program are Python, in an environment of their own that is made once for each list of packages.
+PYTHON ?= python3
+DEPLOY_VENV = $${CARGO_TARGET_DIR:-target}/deploy-venv
+define PYTEST
+	@venv=$(DEPLOY_VENV); said=$$(mktemp); trap 'rm -f "$$said"' EXIT; \
+	if ! cmp -s tests/requirements.txt "$$venv/made-of"; then \
+		rm -rf "$$venv"; \
+		{ $(PYTHON) -m venv "$$venv" && "$$venv/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt \
+			&& cp tests/requirements.txt "$$venv/made-of"; } >"$$said" 2>&1 \
+		|| { rm -rf "$$venv"; echo "SKIPPED $@: its packages could not be had (Python 3.11 or newer with pip): $$(tail -n 1 "$$said")"; exit 0; }; \
+	fi; \
+	PYTHONDONTWRITEBYTECODE=1 FAULTLINE=$(BUILT) "$$venv/bin/python" -m pytest -q -p no:cacheprovider
+endef
+
+deploy: built ## the chart, image, compose file, alert rules, dashboard and workflows keep their rules
+	$(PYTEST) tests/chart tests/deploy
+
+chart: built ## the chart alone: rendered, linted, validated for three versions of Kubernetes
+	$(PYTEST) tests/chart
+
+chart-files: built ## write the role of the chart anew from what the program reads
+	$(BUILT) rbac > charts/faultline/files/reader-role.json

@@ -21,6 +21,8 @@ const WEIGHTS: &str = include_str!("minilm/weights.txt");
 
 const KEPT: [&str; 5] =
     ["model_quantized.onnx", "tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
+/// What its licence asks to be kept beside the runtime.
+const RUNTIME_LICENCES: [&str; 2] = ["LICENSE", "ThirdPartyNotices.txt"];
 const MAX_TOKENS: usize = 256;
 
 /// About what the steps leave on the disk, in bytes; for the bar alone.
@@ -100,6 +102,10 @@ pub fn fetch(cache: &Path, python: &str, report: FetchReport<'_>) -> Result<(), 
     make_folder(&runtime)?;
     let name = library.file_name().unwrap_or_default();
     fs::copy(&library, runtime.join(name)).map_err(|error| FetchError::Write(runtime.clone(), error))?;
+    for name in RUNTIME_LICENCES {
+        let from = path("site/onnxruntime").join(name);
+        fs::copy(from, runtime.join(name)).map_err(|error| FetchError::Write(runtime.join(name), error))?;
+    }
     put(&runtime, &cache.join(RUNTIME_FOLDER))?;
     make_folder(&cache.join("models"))?;
     put(&model, &cache.join("models").join(folder_name(DEFAULT_MODEL)))
