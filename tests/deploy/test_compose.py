@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 # Settings that the image sets, and those that name files: they want a mount as well, so they belong into an override file.
-LEFT_OUT = {"APP_HOST", "APP_PORT", "CACHE_DIR", "ORT_DYLIB_PATH", "DATA_DIR", "RUNBOOK_DIR", "RULES_DIR", "CLUSTER_RECORDING", "API_KEYS_FILE", "POLICY_FILE"}
+LEFT_OUT = {"APP_HOST", "APP_PORT", "CACHE_DIR", "ORT_DYLIB_PATH", "DATA_DIR", "RUNBOOK_DIR", "RULES_DIR", "CLUSTER_RECORDING", "API_KEYS_FILE", "POLICY_FILE", "PROMPTS_DIR",
+            "REDACT_RULES"}
 # Their images hold no program that could ask.
 WITHOUT_HEALTH_CHECK = {"loki", "alloy"}
 
