@@ -183,8 +183,7 @@ pub fn run() -> ExitCode {
 
 fn serve(settings: Settings) -> Result<Outcome, CliError> {
     telemetry::init(&settings.log);
-    let app = App::new(settings)?;
-    runtime()?.block_on(app.serve())?;
+    runtime()?.block_on(async { App::new(settings).await?.serve().await })?;
     Ok(Outcome::Done)
 }
 

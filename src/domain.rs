@@ -2,15 +2,19 @@
 
 pub mod action;
 pub mod advice;
+pub mod audit;
 pub mod diagnosis;
 pub mod evidence;
 pub mod fact;
 pub mod finding;
 pub mod health;
+pub mod incident;
+pub mod incident_stats;
 pub mod object;
 pub mod parameters;
 pub mod passage;
 pub mod quantity;
+pub mod remediation;
 pub mod symptom;
 pub mod target;
 pub mod verdict;

@@ -3,7 +3,9 @@
 pub mod cluster_health;
 pub mod diagnose;
 pub mod health;
+pub mod incidents;
 pub mod look;
+mod record;
 pub mod runbooks;
 pub mod suggest;
 
@@ -15,6 +17,7 @@ use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, verdict::Verdict},
+    incidents::Records,
     reason::rules::Advisor,
     retrieve::retriever::Retriever,
 };
@@ -26,6 +29,8 @@ pub struct Stages {
     pub retriever: Arc<Retriever>,
     pub advisor: Advisor,
     pub cluster: Arc<Cluster>,
+    /// Where incidents are kept.
+    pub records: Arc<Records>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

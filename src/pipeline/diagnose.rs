@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Stages, cluster_health,
     look::{self, Looked},
+    record,
 };
 use crate::{
     classify::{self, Classification, Origin, Reading},
@@ -63,10 +64,17 @@ const NAMES: [&str; 12] = [
 /// Runbook passages in one answer.
 const PASSAGES: usize = 3;
 
-/// Diagnoses one question, looking at the cluster where there is one. Never fails: what could not be looked at stands in `gaps`.
+/// Diagnoses one question, looking at the cluster where there is one, and records the incident. Never fails: what could
+/// not be looked at or recorded stands in `gaps`.
 pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+    let (diagnosis, target) = answered(stages, question, pass).await;
+    record::record(stages, diagnosis, &target).await
+}
+
+/// The diagnosis, and what it is about.
+async fn answered(stages: &Stages, question: &Question, pass: Pass) -> (Diagnosis, Target) {
     let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
-        return from_text(stages, question, pass).await;
+        return (from_text(stages, question, pass).await, question.target.clone());
     };
     let mut timings = Timings::start();
     let heard = listen(stages, question);
@@ -77,8 +85,9 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
     };
     let (looked, cluster_health) = tokio::join!(look::look(stages, question, heard, &reader, now), health);
     timings.lap("collect");
+    let target = looked.target.clone();
     let answer = Answer { cluster_health, ..answer(stages, looked, timings).await };
-    Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
+    (Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }, target)
 }
 
 /// Diagnoses from the text alone, at once.
