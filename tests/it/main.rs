@@ -8,5 +8,6 @@ mod http;
 mod readme;
 mod recording;
 mod retrieve;
+mod store;
 mod support;
 mod tidy;

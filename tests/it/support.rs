@@ -3,6 +3,7 @@
 pub mod big_cluster;
 pub mod cli;
 pub mod kubernetes;
+pub mod postgres;
 pub mod qdrant;
 pub mod serving;
 pub mod words;
