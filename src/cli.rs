@@ -6,11 +6,13 @@ mod eval;
 mod eval_classify;
 mod healthcheck;
 mod human;
+mod incidents;
 mod index;
 mod knowledge;
 mod model;
 mod progress;
 mod rbac;
+mod store;
 
 use std::{
     io::{self, Write},
@@ -24,6 +26,7 @@ pub use eval_classify::{Case, Report, evaluate};
 use crate::{
     app::{App, StartError},
     config::{KnowledgeSettings, Settings},
+    incidents::PlaceSettings,
     telemetry,
 };
 
@@ -99,6 +102,31 @@ Examples:
         #[command(flatten)]
         knowledge: KnowledgeSettings,
     },
+    /// List, search and change the incidents that were recorded
+    #[command(after_help = "Examples:
+  faultline incidents list --status open -n shop
+  faultline incidents list --limit 0 --json > history.jsonl
+  faultline incidents resolve ID 'rolled back to v41' --author ada")]
+    Incidents {
+        #[command(subcommand)]
+        command: incidents::IncidentsCommand,
+        #[command(flatten)]
+        place: PlaceSettings,
+    },
+    /// List and verify the audit log
+    Audit {
+        #[command(subcommand)]
+        command: store::AuditCommand,
+        #[command(flatten)]
+        place: PlaceSettings,
+    },
+    /// Copy and show the store of incidents
+    Store {
+        #[command(subcommand)]
+        command: store::StoreCommand,
+        #[command(flatten)]
+        place: PlaceSettings,
+    },
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
     Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
@@ -159,6 +187,9 @@ pub fn run() -> ExitCode {
         Command::Model { command, knowledge } => model::run(&command, &knowledge),
         Command::Index { command, knowledge } => index::run(command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
+        Command::Incidents { command, place } => incidents::run(&command, &place),
+        Command::Audit { command, place } => store::audit(&command, &place),
+        Command::Store { command, place } => store::store(&command, &place),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {

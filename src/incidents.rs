@@ -157,4 +157,3 @@ fn bounded(text: &str, most_bytes: usize) -> &str {
     }
     &text[..end]
 }
-

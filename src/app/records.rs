@@ -25,7 +25,9 @@ pub async fn records(settings: &PlaceSettings) -> Result<Records, StartError> {
     let is_named = !settings.database_url.is_empty();
     Records::open(place, now()).await.map_err(|error| match error {
         OpenError::Refused(why) if is_named => StartError::DatabaseUrl { why },
-        OpenError::Refused(_) | OpenError::Unavailable(_) | OpenError::Newer { .. } => StartError::Store { why: error.to_string() },
+        OpenError::Refused(_) | OpenError::Unavailable(_) | OpenError::Newer { .. } => {
+            StartError::Store { why: error.to_string() }
+        }
     })
 }
 

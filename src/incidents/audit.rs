@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::database::{Database, Row, StoreError, Work, values};
+use super::database::{Database, Row, StoreError, Value, Work, storable, values};
 use crate::domain::audit::{Act, ActOutcome, AuditBreak, AuditKind, AuditReport, AuditRow};
 
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,13 @@ impl Audit<'_> {
     }
 
     /// Writes down how an act ended. `details` is JSON.
-    pub async fn complete(&self, entry: AuditEntry, outcome: ActOutcome, details: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn complete(
+        &self,
+        entry: AuditEntry,
+        outcome: ActOutcome,
+        details: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut work = self.database.write().await?;
         let details = serde_json::json!({"outcome": outcome, "details": details}).to_string();
         append(&mut work, AuditKind::Outcome, Some(entry.seq), &Act { details, ..entry.act }, now).await?;
@@ -158,12 +164,12 @@ async fn append(work: &mut Work, kind: AuditKind, of_seq: Option<i64>, act: &Act
         at: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
         kind,
         of_seq: of_seq.and_then(|seq| u64::try_from(seq).ok()),
-        actor: act.actor.clone(),
-        action: act.action.clone(),
-        target: act.target.clone(),
-        incident_id: act.incident_id.clone(),
-        request_id: act.request_id.clone(),
-        details: act.details.clone(),
+        actor: storable(&act.actor),
+        action: storable(&act.action),
+        target: storable(&act.target),
+        incident_id: act.incident_id.as_deref().map(storable),
+        request_id: act.request_id.as_deref().map(storable),
+        details: storable(&act.details),
         previous_hash,
         hash: String::new(),
     };
@@ -173,7 +179,7 @@ async fn append(work: &mut Work, kind: AuditKind, of_seq: Option<i64>, act: &Act
         seq,
         now,
         kind.as_str(),
-        super::database::Value::Integer(of_seq),
+        Value::Integer(of_seq),
         row.actor,
         row.action,
         row.target,

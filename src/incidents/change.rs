@@ -85,7 +85,9 @@ impl Incidents<'_> {
             Status::Mitigated => "mitigated_at",
             Status::Resolved => "resolved_at",
         };
-        let update = format!("UPDATE incidents SET status = $2, {column} = CASE WHEN detected_at > $3 THEN detected_at ELSE $3 END WHERE id = $1");
+        let update = format!(
+            "UPDATE incidents SET status = $2, {column} = CASE WHEN detected_at > $3 THEN detected_at ELSE $3 END WHERE id = $1"
+        );
         work.run(&update, values![id, to.as_str(), now]).await?;
         append(&mut work, id, entry, now).await?;
         work.commit().await?;
@@ -105,14 +107,7 @@ pub(super) async fn append(work: &mut Work, id: &str, entry: &NewEntry, now: Tim
     work.run("UPDATE incidents SET entries = entries + 1, version = version + 1 WHERE id = $1", values![id]).await?;
     let insert = "INSERT INTO timeline (incident_id, position, at, kind, summary, actor, details) \
                   SELECT id, entries, $2, $3, $4, $5, $6 FROM incidents WHERE id = $1";
-    let values = values![
-        id,
-        now,
-        entry.kind.as_str(),
-        &entry.summary,
-        entry.actor.as_deref(),
-        entry.details.as_deref(),
-    ];
+    let values = values![id, now, entry.kind.as_str(), &entry.summary, entry.actor.as_deref(), entry.details.as_deref(),];
     work.run(insert, values).await?;
     Ok(())
 }

@@ -34,9 +34,13 @@ pub struct TakenAlert {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    Queued { id: String },
+    Queued {
+        id: String,
+    },
     /// The same alert waited already; what came now takes its place.
-    Replaced { id: String },
+    Replaced {
+        id: String,
+    },
     /// As many wait as may: try again later.
     Full,
 }
@@ -58,7 +62,8 @@ impl AlertQueue<'_> {
     pub async fn push(&self, alert: &Alert, most: usize, now: Timestamp) -> Result<Pushed, StoreError> {
         let mut work = self.database.write().await?;
         work.lock("alert queue").await?;
-        let replace = "UPDATE alert_queue SET payload = $2, group_key = $3 WHERE fingerprint = $1 AND state = 'queued' RETURNING id";
+        let replace =
+            "UPDATE alert_queue SET payload = $2, group_key = $3 WHERE fingerprint = $1 AND state = 'queued' RETURNING id";
         let replaced = work.row(replace, values![&alert.fingerprint, &alert.payload, &alert.group_key]).await?;
         if let Some(row) = replaced {
             let id = row.text("id")?;
@@ -91,11 +96,8 @@ impl AlertQueue<'_> {
         );
         let rows = work.rows(&take, values![holder, now, i64::try_from(batch).unwrap_or(i64::MAX)]).await?;
         let taken = rows.iter().map(|row| {
-            let alert = Alert {
-                fingerprint: row.text("fingerprint")?,
-                group_key: row.text("group_key")?,
-                payload: row.text("payload")?,
-            };
+            let alert =
+                Alert { fingerprint: row.text("fingerprint")?, group_key: row.text("group_key")?, payload: row.text("payload")? };
             Ok(TakenAlert { id: row.text("id")?, alert, attempts: row.count("attempts")?, queued_at: row.time("queued_at")? })
         });
         let mut taken = taken.collect::<Result<Vec<_>, StoreError>>()?;

@@ -7,7 +7,9 @@ use super::{
     store::Incidents,
 };
 use crate::domain::{
-    incident::{Cursor, EntryKind, Incident, IncidentDetail, IncidentFilter, IncidentPage, IncidentTarget, Status, TimelineEntry},
+    incident::{
+        Cursor, EntryKind, Incident, IncidentDetail, IncidentFilter, IncidentPage, IncidentTarget, Status, TimelineEntry,
+    },
     symptom::{CategoryId, Severity},
 };
 
@@ -56,10 +58,7 @@ impl Incidents<'_> {
             conditions.and(format!("(detected_at < {time} OR (detected_at = {time} AND id < {id}))"));
         }
         let limit = conditions.place(i64::try_from(wanted.limit.saturating_add(1)).unwrap_or(i64::MAX));
-        let sql = format!(
-            "SELECT {COLUMNS} FROM incidents{} ORDER BY detected_at DESC, id DESC LIMIT {limit}",
-            conditions.sql()
-        );
+        let sql = format!("SELECT {COLUMNS} FROM incidents{} ORDER BY detected_at DESC, id DESC LIMIT {limit}", conditions.sql());
         let rows = self.database.read().await?.rows(&sql, &conditions.values).await?;
         let mut incidents = rows.iter().map(incident).collect::<Result<Vec<_>, _>>()?;
         let has_more = incidents.len() > wanted.limit;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
 };
 use crate::domain::{
     diagnosis::{Answer, Diagnosis},
+    evidence::Evidence,
     incident::{EntryKind, Incident, IncidentTarget, Status},
     symptom::{CategoryId, Severity},
 };
@@ -103,7 +105,8 @@ impl Incidents<'_> {
             let reopen = "UPDATE incidents SET status = 'open', resolved_at = NULL, mitigated_at = NULL, acknowledged_at = NULL, \
                           reopened = reopened + 1 WHERE id = $1";
             work.run(reopen, values![&found.id]).await?;
-            append(&mut work, &found.id, &NewEntry::new(EntryKind::Reopened, "seen again soon after it was resolved"), now).await?;
+            append(&mut work, &found.id, &NewEntry::new(EntryKind::Reopened, "seen again soon after it was resolved"), now)
+                .await?;
         }
         let severity = found.severity.max(sighting.severity);
         let update = "UPDATE incidents SET severity = $2, last_seen_at = $3, version = version + 1 WHERE id = $1";
@@ -185,15 +188,16 @@ async fn keep(work: &mut Work, found: &Incident, sighting: &Sighting, now: Times
             if is_full {
                 return Ok(());
             }
-            let details = json!({"request_id": diagnosis.request_id, "severity": diagnosis.severity, "confidence": diagnosis.confidence});
+            let Diagnosis { request_id, answer, .. } = diagnosis;
+            let details = text(&Made { request_id, severity: answer.severity, confidence: answer.confidence })?;
             let entry = NewEntry::new(EntryKind::Diagnosis, bounded(&sighting.title, TITLE_BYTES));
-            append(work, id, &NewEntry { details: Some(details.to_string()), ..entry }, now).await?;
+            append(work, id, &NewEntry { details: Some(details), ..entry }, now).await?;
             for finding in &diagnosis.findings {
                 let summary = format!("{} ({})", finding.category, finding.role.as_str());
                 let known = "SELECT count(*) FROM timeline WHERE incident_id = $1 AND kind = 'finding' AND summary = $2";
                 if work.number(known, values![id, &summary]).await? == 0 {
-                    let cited = diagnosis.evidence.iter().filter(|one| finding.evidence.contains(&one.id)).collect::<Vec<_>>();
-                    let details = json!({"confidence": finding.confidence, "evidence": cited}).to_string();
+                    let evidence = diagnosis.evidence.iter().filter(|one| finding.evidence.contains(&one.id)).collect();
+                    let details = text(&Proof { confidence: finding.confidence, evidence })?;
                     let entry = NewEntry { details: Some(details), ..NewEntry::new(EntryKind::Finding, summary) };
                     append(work, id, &entry, now).await?;
                 }
@@ -211,11 +215,31 @@ async fn keep(work: &mut Work, found: &Incident, sighting: &Sighting, now: Times
     Ok(())
 }
 
+/// What the history says of a diagnosis beside its root cause.
+#[derive(Serialize)]
+struct Made<'a> {
+    request_id: &'a str,
+    severity: Severity,
+    confidence: f32,
+}
+
+/// What speaks for a finding.
+#[derive(Serialize)]
+struct Proof<'a> {
+    confidence: f32,
+    evidence: Vec<&'a Evidence>,
+}
+
+/// JSON exactly as an answer writes it.
+fn text(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(Box::new(error)).into())
+}
+
 /// Keeps the newest diagnoses of an incident.
 async fn keep_document(work: &mut Work, id: &str, diagnosis: &Diagnosis, now: Timestamp) -> Result<(), StoreError> {
     let answer = Answer { incident_id: Some(id.to_owned()), cluster_health: None, ..(*diagnosis.answer).clone() };
     let handed_out = Diagnosis { answer: Arc::new(answer), ..diagnosis.clone() };
-    let document = json!(handed_out).to_string();
+    let document = text(&handed_out)?;
     let insert = "INSERT INTO diagnoses (id, incident_id, request_id, at, document) VALUES ($1, $2, $3, $4, $5)";
     work.run(insert, values![new_id(now), id, &diagnosis.request_id, now, document]).await?;
     let forget = "DELETE FROM diagnoses WHERE incident_id = $1 AND id NOT IN \

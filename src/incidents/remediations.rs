@@ -80,7 +80,14 @@ impl Remediations<'_> {
         self.decide(id, etag, RemediationStatus::Rejected, approver, now).await
     }
 
-    async fn decide(&self, id: &str, etag: &str, to: RemediationStatus, by: &str, now: Timestamp) -> Result<Decision, StoreError> {
+    async fn decide(
+        &self,
+        id: &str,
+        etag: &str,
+        to: RemediationStatus,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError> {
         let mut work = self.database.write().await?;
         let decide = "UPDATE remediations SET status = $3, etag = $4, approver = $5, decided_at = $6, updated_at = $6 \
                       WHERE id = $1 AND etag = $2 AND status = 'proposed' AND expires_at > $6";
@@ -121,7 +128,8 @@ impl Remediations<'_> {
         now: Timestamp,
     ) -> Result<Decision, StoreError> {
         let mut work = self.database.write().await?;
-        let advance = "UPDATE remediations SET status = $3, etag = $4, outcome = $5, updated_at = $6 WHERE id = $1 AND status = $2";
+        let advance =
+            "UPDATE remediations SET status = $3, etag = $4, outcome = $5, updated_at = $6 WHERE id = $1 AND status = $2";
         let changed = work.run(advance, values![id, from.as_str(), to.as_str(), new_id(now), outcome, now]).await?;
         let found = find(&mut work, id).await?;
         work.commit().await?;

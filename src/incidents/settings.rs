@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn a_wrong_address_is_refused_without_being_quoted() {
-        for url in ["mysql://me:hunter2@db/x", "sqlite:", "sqlite::memory:", "sqlite://a.db?cache=hunter2", "postgres://me:hunter2@:x/y"] {
+        for url in
+            ["mysql://me:hunter2@db/x", "sqlite:", "sqlite::memory:", "sqlite://a.db?cache=hunter2", "postgres://me:hunter2@:x/y"]
+        {
             let error = place(url).expect_err(url);
             assert!(!error.contains("hunter2"), "{url}: {error}");
         }

@@ -32,7 +32,9 @@ pub enum OpenError {
     #[error("{0}")]
     Refused(String),
     /// Opened by a newer version before; this one would read it wrongly.
-    #[error("the store has schema {found}, and this version knows schemas up to {known} only: start the newer version, or another store")]
+    #[error(
+        "the store has schema {found}, and this version knows schemas up to {known} only: start the newer version, or another store"
+    )]
     Newer { found: i64, known: i64 },
 }
 

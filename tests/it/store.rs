@@ -2,10 +2,13 @@
 
 mod audit;
 mod bed;
+mod commands;
 mod coordination;
+mod http;
 mod incidents;
 mod opening;
 mod queue;
+mod recording;
 
 use bed::{Bed, Case};
 

@@ -20,6 +20,7 @@ use faultline::{
     cluster::Cluster,
     config::KnowledgeSettings,
     http::{self, HttpSettings, settings::Lifecycle},
+    incidents::Records,
     pipeline::Stages,
 };
 use http_body_util::BodyExt;
@@ -75,6 +76,13 @@ impl TestApp {
     /// The service with a cluster to look at.
     pub fn looking_at(cluster: Cluster) -> Self {
         let stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
+        Self { router: http::router(Arc::new(stages), settings()) }
+    }
+
+    /// The service with a store, and a cluster to look at where there is one.
+    pub fn keeping(records: Records, cluster: Cluster) -> Self {
+        let mut stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
+        stages.records = Arc::new(records);
         Self { router: http::router(Arc::new(stages), settings()) }
     }
 

@@ -41,10 +41,10 @@ pub async fn an_act_is_begun_and_completed(bed: Bed) {
     audit.complete(entry, ActOutcome::Failed, "it was paused", at(2)).await.expect("it ends");
     assert_eq!(audit.unfinished(at(100)).await.expect("they can be asked for"), []);
     let rows = audit.list(10, None).await.expect("it can be read");
-    assert_eq!(rows.iter().map(|row| (row.seq, row.kind, row.of_seq)).collect::<Vec<_>>(), [
-        (2, AuditKind::Outcome, Some(1)),
-        (1, AuditKind::Begun, None)
-    ]);
+    assert_eq!(
+        rows.iter().map(|row| (row.seq, row.kind, row.of_seq)).collect::<Vec<_>>(),
+        [(2, AuditKind::Outcome, Some(1)), (1, AuditKind::Begun, None)]
+    );
     assert!(rows[0].details.contains("failed") && rows[0].details.contains("it was paused"), "{}", rows[0].details);
     let report = audit.verify().await.expect("it can be checked");
     assert_eq!((report.rows, report.broken, report.head), (2, None, Some(rows[0].hash.clone())));

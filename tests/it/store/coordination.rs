@@ -45,7 +45,10 @@ pub async fn a_claim_is_granted_once(bed: Bed) {
         granted += usize::from(one.await.expect("no claim fails"));
     }
     assert_eq!(granted, 1);
-    assert!(!bed.store.claims().claim_once("message 7", "me", at(99), at(59)).await.expect("it answers"), "not even for its holder");
+    assert!(
+        !bed.store.claims().claim_once("message 7", "me", at(99), at(59)).await.expect("it answers"),
+        "not even for its holder"
+    );
     assert!(bed.store.claims().claim_once("message 7", "me", at(99), at(60)).await.expect("it answers"), "its time is over");
 }
 
@@ -70,13 +73,18 @@ pub async fn budgets_are_spent_together_or_not_at_all(bed: Bed) {
     assert_eq!(budgets.spend(&api, at(899)).await.expect("it answers"), no("api", 900));
     assert_eq!(budgets.spend(&api, at(900)).await.expect("it answers"), Spent::Yes);
     assert_eq!(budgets.spend(&db, at(901)).await.expect("it answers"), Spent::Yes);
-    assert_eq!(budgets.spend(&db, at(3599)).await.expect("it answers"), no("cluster", 3600), "the third of this hour was the last");
+    assert_eq!(
+        budgets.spend(&db, at(3599)).await.expect("it answers"),
+        no("cluster", 3600),
+        "the third of this hour was the last"
+    );
     // What was refused cost nothing: the budget of db is whole.
     assert_eq!(budgets.spend(&db[..1], at(3599)).await.expect("it answers"), Spent::Yes);
 
     let stores = [bed.other().await, bed.other().await, bed.other().await];
-    let tries =
-        stores.map(|store| tokio::spawn(async move { store.budgets().spend(&[bound("race", 2, 60)], at(0)).await.expect("it answers") }));
+    let tries = stores.map(|store| {
+        tokio::spawn(async move { store.budgets().spend(&[bound("race", 2, 60)], at(0)).await.expect("it answers") })
+    });
     let mut spent = 0;
     for one in tries {
         spent += usize::from(one.await.expect("no spending fails") == Spent::Yes);

@@ -19,7 +19,8 @@ async fn record(store: &Store, sighting: &Sighting, seconds: i64) -> (String, Ou
 }
 
 async fn resolve(store: &Store, id: &str, seconds: i64) {
-    let changed = store.incidents().resolve(id, &entry(EntryKind::Resolved, "rolled back"), at(seconds)).await.expect("it answers");
+    let changed =
+        store.incidents().resolve(id, &entry(EntryKind::Resolved, "rolled back"), at(seconds)).await.expect("it answers");
     assert_eq!(changed, Changed::Done);
 }
 
@@ -123,10 +124,16 @@ pub async fn statuses_only_advance(bed: Bed) {
     // The clock of whoever resolves is behind: an incident never ends before it was detected.
     resolve(&bed.store, &id, 5).await;
     assert_eq!(store.resolve(&id, &entry(EntryKind::Resolved, ""), at(60)).await.expect("it answers"), Changed::AlreadySo);
-    assert_eq!(store.resolve("0199-nothing", &entry(EntryKind::Resolved, ""), at(60)).await.expect("it answers"), Changed::NotFound);
+    assert_eq!(
+        store.resolve("0199-nothing", &entry(EntryKind::Resolved, ""), at(60)).await.expect("it answers"),
+        Changed::NotFound
+    );
     assert_eq!(store.add("0199-nothing", &entry(EntryKind::Note, "x"), at(60)).await.expect("it answers"), Changed::NotFound);
     let incident = store.read(&id).await.expect("it answers").expect("it is there").incident;
-    assert_eq!((incident.acknowledged_at, incident.mitigated_at, incident.resolved_at), (Some(at(20)), Some(at(30)), Some(at(10))));
+    assert_eq!(
+        (incident.acknowledged_at, incident.mitigated_at, incident.resolved_at),
+        (Some(at(20)), Some(at(30)), Some(at(10)))
+    );
     assert_eq!(incident.resolution_seconds, Some(0.0));
     let told = [EntryKind::Alert, EntryKind::Acknowledged, EntryKind::Verified, EntryKind::Resolved];
     assert_eq!(kinds(&bed.store, &id).await, told);
@@ -204,7 +211,9 @@ pub async fn figures_are_those_counted_by_hand(bed: Bed) {
         made.push(id);
     }
     record(store, &sighting("early", "OOMKilled"), -5).await;
-    for (kind, seconds) in [(EntryKind::Applied, 70), (EntryKind::Applied, 71), (EntryKind::Verified, 72), (EntryKind::Undone, 73)] {
+    for (kind, seconds) in
+        [(EntryKind::Applied, 70), (EntryKind::Applied, 71), (EntryKind::Verified, 72), (EntryKind::Undone, 73)]
+    {
         store.incidents().add(&made[2], &entry(kind, "step"), at(seconds)).await.expect("it answers");
     }
     let stats = store.incidents().stats(at(0), at(1000)).await.expect("it answers");

@@ -56,7 +56,8 @@ async fn a_backup_is_a_store() {
     bed.store.backup(&copy).await.expect("SQLite can be copied").expect_err("nothing is overwritten");
 
     let restored = try_open(&format!("sqlite://{}", copy.display())).await.expect("the copy opens");
-    let page = restored.incidents().list(&IncidentFilter::default(), &Listed { limit: 10, after: None }).await.expect("it answers");
+    let page =
+        restored.incidents().list(&IncidentFilter::default(), &Listed { limit: 10, after: None }).await.expect("it answers");
     assert_eq!(page.incidents.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [recorded.incident_id.as_str()]);
     assert_eq!(restored.audit().verify().await.expect("it answers").broken, None);
 }
