@@ -54,7 +54,7 @@ enum Command {
   faultline diagnose 'CrashLoopBackOff: back-off 5m0s restarting failed container'
   kubectl logs api-0 -n shop --previous | faultline diagnose -n shop --pod api-0
   faultline diagnose -f build.log --output json")]
-    Diagnose(ask::DiagnoseArguments),
+    Diagnose(Box<ask::DiagnoseArguments>),
     /// Find the runbooks that fit an error
     Suggest(ask::SuggestArguments),
     /// Tell how the cluster is: its nodes, and everything in it that is unwell

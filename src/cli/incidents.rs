@@ -231,9 +231,9 @@ async fn stats(store: &Store, days: u32, as_json: bool) -> Result<Outcome, CliEr
     let stats = asked(store.incidents().stats(since, until).await)?;
     let mut out = anstream::stdout().lock();
     if as_json {
-        write_json(&mut out, &stats)?
+        write_json(&mut out, &stats)?;
     } else {
-        write_stats(&mut out, &stats)?
+        write_stats(&mut out, &stats)?;
     }
     Ok(Outcome::Done)
 }

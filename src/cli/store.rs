@@ -1,6 +1,10 @@
 //! `faultline store` and `faultline audit`: where incidents are kept, and whether the audit log is whole.
 
-use std::{error::Error, io::Write, path::PathBuf};
+use std::{
+    error::Error,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -70,7 +74,7 @@ pub fn store(command: &StoreCommand, place: &PlaceSettings) -> Result<Outcome, C
     })?
 }
 
-async fn backup(store: &Store, file: &PathBuf) -> Result<Outcome, CliError> {
+async fn backup(store: &Store, file: &Path) -> Result<Outcome, CliError> {
     if file.exists() {
         return Err(CliError::Input(format!("{} is there already; name a new file", file.display())));
     }

@@ -208,7 +208,7 @@ fn hash(row: &AuditRow) -> String {
         row.request_id,
         row.details,
     ]);
-    Sha256::digest(columns.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(columns.to_string()))
 }
 
 /// What is wrong with a row that follows another.

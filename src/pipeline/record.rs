@@ -82,13 +82,11 @@ fn named(target: &Target) -> Option<IncidentTarget> {
         namespace: target.namespace.clone().filter(|_| !matches!(kind, "node" | "namespace" | "pv" | "storageclass")),
         name: name.to_owned(),
     };
-    match (&target.kind, &target.name) {
-        (Some(kind), Some(name)) => Some(whole(kind, name)),
-        (None, _) | (_, None) => {
-            let deployment = target.deployment.as_deref().map(|name| whole("deployment", name));
-            deployment.or_else(|| target.pod.as_deref().map(|name| whole("pod", name)))
-        }
+    if let (Some(kind), Some(name)) = (&target.kind, &target.name) {
+        return Some(whole(kind, name));
     }
+    let deployment = target.deployment.as_deref().map(|name| whole("deployment", name));
+    deployment.or_else(|| target.pod.as_deref().map(|name| whole("pod", name)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use faultline::{
     domain::{
-        incident::{EntryKind, IncidentFilter, Status},
+        incident::{EntryKind, IncidentFilter, IncidentTarget, Status},
         symptom::Severity,
     },
     incidents::{Changed, Listed, Outcome, Retention, Seen, Sighting, Store},
@@ -144,8 +144,7 @@ pub async fn lists_are_filtered(bed: Bed) {
     let (api, _) = record(store, &sighting("api", "OOMKilled"), 10).await;
     let (db, _) = record(store, &Sighting { severity: Severity::Critical, ..sighting("db", "DiskFull") }, 20).await;
     let mut node = sighting("node-1", "NodeNotReady");
-    node.target.kind = "node".to_owned();
-    node.target.namespace = None;
+    node.target = IncidentTarget { kind: "node".to_owned(), namespace: None, name: "node-1".to_owned() };
     let (node, _) = record(store, &node, 30).await;
     resolve(store, &db, 40).await;
     store.incidents().add(&api, &entry(EntryKind::Note, "Caused by the 100% Größe_x rollout"), at(50)).await.expect("it answers");
