@@ -1,5 +1,7 @@
 //! The process: its chosen parts, made once from the settings, and its life from start to drain.
 
+mod records;
+
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
@@ -12,6 +14,7 @@ use crate::{
     config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
     domain::redact::{Redactor, user::UserRule},
     http::{self, metrics, server},
+    incidents::{Records, Retention},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
     reason::{
         client::Providers,
@@ -47,6 +50,10 @@ pub enum StartError {
     Qdrant { url: String, why: String },
     #[error("could not use the language models: {0}")]
     Models(String),
+    #[error("DATABASE_URL cannot be used: {why}")]
+    DatabaseUrl { why: String },
+    #[error("the store of incidents cannot be used (DATABASE_URL, DATA_DIR): {why}")]
+    Store { why: String },
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
     #[error("could not wait for signals")]
@@ -55,14 +62,16 @@ pub enum StartError {
 
 impl App {
     /// Makes the parts; nothing is listened on yet.
-    pub fn new(settings: Settings) -> Result<Self, StartError> {
+    pub async fn new(settings: Settings) -> Result<Self, StartError> {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
-        let stages = Arc::new(with_model(stages, &settings.model)?);
-        Ok(Self { settings, stages })
+        let mut stages = with_model(stages, &settings.model)?;
+        stages.records = Arc::new(records(&settings.store.place).await?);
+        Ok(Self { settings, stages: Arc::new(stages) })
     }
 
     /// Serves until SIGTERM or SIGINT, then lets requests in work finish. A second signal ends it at once.
     pub async fn serve(self) -> Result<(), StartError> {
+        let retention = Retention::of(&self.settings.store);
         let settings = self.settings.http;
         let (host, port) = (settings.app_host.clone(), settings.app_port);
         let listen_error = |source| StartError::Listen { host: host.clone(), port, source };
@@ -76,6 +85,8 @@ impl App {
         let connection = tokio::spawn(Arc::clone(&self.stages.cluster).keep_connected());
         let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.retriever.library().runbooks().len());
         let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
+        let records = Arc::clone(&self.stages.records);
+        let record_keeping = tokio::spawn(records::keep(Arc::clone(&records), retention));
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
         info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
@@ -100,6 +111,8 @@ impl App {
         upkeep.abort();
         connection.abort();
         fresh.abort();
+        record_keeping.abort();
+        records.close().await;
         Ok(())
     }
 }
@@ -107,7 +120,9 @@ impl App {
 /// How long the start waits for a cluster.
 const FIRST_CONNECT: Duration = Duration::from_secs(2);
 
-/// The parts that every diagnosis passes.
+pub use records::records;
+
+/// The parts that every diagnosis passes, without a store: whoever keeps incidents sets [`Stages::records`].
 pub fn stages(settings: &KnowledgeSettings, cluster: &ClusterSettings) -> Result<Stages, StartError> {
     let cluster = Cluster::open(cluster).map_err(|source| StartError::Recording { source })?;
     stages_of(settings, cluster)
@@ -137,6 +152,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         model: None,
         redactor,
         cluster: Arc::new(cluster),
+        records: Arc::new(Records::off()),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),

@@ -7,12 +7,14 @@ mod eval_classify;
 mod eval_diagnose;
 mod healthcheck;
 mod human;
+mod incidents;
 mod index;
 mod knowledge;
 mod model;
 mod progress;
 mod rbac;
 mod redact;
+mod store;
 
 use std::{
     io::{self, Write},
@@ -27,6 +29,7 @@ use crate::{
     app::{self, App, StartError},
     config::{KnowledgeSettings, Settings},
     domain::redact::Redactor,
+    incidents::PlaceSettings,
     telemetry,
 };
 
@@ -107,6 +110,31 @@ Examples:
   kubectl describe pod api-0 | faultline redact
   faultline redact -f build.log --json")]
     Redact(redact::Arguments),
+    /// List, search and change the incidents that were recorded
+    #[command(after_help = "Examples:
+  faultline incidents list --status open -n shop
+  faultline incidents list --limit 0 --json > history.jsonl
+  faultline incidents resolve ID 'rolled back to v41' --author ada")]
+    Incidents {
+        #[command(subcommand)]
+        command: incidents::IncidentsCommand,
+        #[command(flatten)]
+        place: PlaceSettings,
+    },
+    /// List and verify the audit log
+    Audit {
+        #[command(subcommand)]
+        command: store::AuditCommand,
+        #[command(flatten)]
+        place: PlaceSettings,
+    },
+    /// Copy and show the store of incidents
+    Store {
+        #[command(subcommand)]
+        command: store::StoreCommand,
+        #[command(flatten)]
+        place: PlaceSettings,
+    },
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
     Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
@@ -168,6 +196,9 @@ pub fn run() -> ExitCode {
         Command::Index { command, knowledge } => index::run(command, &knowledge),
         Command::Eval { command, knowledge } => eval::run(&command, &knowledge),
         Command::Redact(arguments) => redact::run(&arguments),
+        Command::Incidents { command, place } => incidents::run(&command, &place),
+        Command::Audit { command, place } => store::audit(&command, &place),
+        Command::Store { command, place } => store::store(&command, &place),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
@@ -192,8 +223,7 @@ pub fn run() -> ExitCode {
 
 fn serve(settings: Settings) -> Result<Outcome, CliError> {
     telemetry::init(&settings.log, &app::redactor(&settings.knowledge.redact)?);
-    let app = App::new(settings)?;
-    runtime()?.block_on(app.serve())?;
+    runtime()?.block_on(async { App::new(settings).await?.serve().await })?;
     Ok(Outcome::Done)
 }
 

@@ -8,8 +8,8 @@ use clap::{
 };
 
 use crate::{
-    cluster::ClusterSettings, http::HttpSettings, reason::model::ModelSettings, retrieve::settings::RetrievalSettings,
-    telemetry::LogSettings,
+    cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, reason::model::ModelSettings,
+    retrieve::settings::RetrievalSettings, telemetry::LogSettings,
 };
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub cluster: ClusterSettings,
     #[command(flatten)]
     pub model: ModelSettings,
+    #[command(flatten)]
+    pub store: StoreSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -100,10 +102,19 @@ fn folders(given: &Path) -> Vec<PathBuf> {
 
 /// `faultline` in the folder where programs of this user keep what they can make again. `None` = the user has none.
 pub fn user_cache_dir() -> Option<PathBuf> {
-    #[expect(clippy::disallowed_methods, reason = "this is config.rs; these two are the user's and not settings of ours")]
+    user_dir("XDG_CACHE_HOME", ".cache")
+}
+
+/// `faultline` in the folder where programs of this user keep what they must not lose. `None` = the user has none.
+pub fn user_data_dir() -> Option<PathBuf> {
+    user_dir("XDG_DATA_HOME", ".local/share")
+}
+
+fn user_dir(name: &str, below_home: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "this is config.rs; these are the user's and not settings of ours")]
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-    Some(caches.join("faultline"))
+    let folder = variable(name).or_else(|| Some(variable("HOME")?.join(below_home)))?;
+    Some(folder.join("faultline"))
 }
 
 /// An empty variable is as good as none: compose files and charts pass those on.

@@ -2,16 +2,20 @@
 
 pub mod action;
 pub mod advice;
+pub mod audit;
 pub mod diagnosis;
 pub mod evidence;
 pub mod fact;
 pub mod finding;
 pub mod health;
+pub mod incident;
+pub mod incident_stats;
 pub mod object;
 pub mod parameters;
 pub mod passage;
 pub mod quantity;
 pub mod redact;
+pub mod remediation;
 pub mod symptom;
 pub mod target;
 pub mod text;

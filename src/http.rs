@@ -9,6 +9,7 @@ pub mod cluster_health;
 pub mod diagnose;
 pub mod fields;
 pub mod health;
+pub mod incidents;
 pub mod json;
 pub mod markdown;
 pub mod metrics;
@@ -90,6 +91,13 @@ pub const PATHS: &[&str] = &[
     "/runbooks",
     "/runbooks/{*id}",
     "/cluster-health",
+    "/incidents",
+    "/incidents/stats",
+    "/incidents/{id}",
+    "/incidents/{id}/timeline",
+    "/incidents/{id}/notes",
+    "/incidents/{id}/acknowledge",
+    "/incidents/{id}/resolve",
     "/",
     "/health",
     "/livez",
@@ -108,6 +116,13 @@ fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> 
         .route("/runbooks", get(runbooks::list))
         .route("/runbooks/{*id}", get(runbooks::read))
         .route("/cluster-health", get(cluster_health::handler))
+        .route("/incidents", get(incidents::list))
+        .route("/incidents/stats", get(incidents::stats))
+        .route("/incidents/{id}", get(incidents::read))
+        .route("/incidents/{id}/timeline", get(incidents::timeline))
+        .route("/incidents/{id}/notes", post(incidents::note))
+        .route("/incidents/{id}/acknowledge", post(incidents::acknowledge))
+        .route("/incidents/{id}/resolve", post(incidents::resolve))
         .route_layer(from_fn_with_state(Arc::clone(shared), middleware::admission));
     let working = match rate_limit::layer(settings) {
         Some(limit) => working.route_layer(ServiceBuilder::new().map_response(rate_limit::announce).layer(limit)),

@@ -12,6 +12,7 @@ pub mod config;
 pub mod domain;
 pub mod guard;
 pub mod http;
+pub mod incidents;
 pub mod net;
 pub mod pipeline;
 pub mod reason;

@@ -4,8 +4,10 @@ pub mod cluster_health;
 mod consult;
 pub mod diagnose;
 pub mod health;
+pub mod incidents;
 pub mod look;
 pub mod progress;
+mod record;
 pub mod runbooks;
 pub mod suggest;
 
@@ -17,6 +19,7 @@ use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
+    incidents::Records,
     reason::{model::Model, rules::Advisor},
     retrieve::retriever::Retriever,
 };
@@ -32,6 +35,8 @@ pub struct Stages {
     /// What every foreign text passes before anything else sees it.
     pub redactor: Arc<Redactor>,
     pub cluster: Arc<Cluster>,
+    /// Where incidents are kept.
+    pub records: Arc<Records>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

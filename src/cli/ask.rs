@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, IsTerminal, Read, Write},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,6 +18,7 @@ use crate::{
     config::KnowledgeSettings,
     domain::{symptom::CategoryId, target::Target},
     http::markdown,
+    incidents::PlaceSettings,
     pipeline::{
         diagnose::{self, Pass, Question},
         suggest,
@@ -60,12 +62,17 @@ pub struct DiagnoseArguments {
     /// Form of the answer
     #[arg(long, short, value_enum, default_value_t = Output::Human)]
     output: Output,
+    /// Record the incident in the store, as the service does
+    #[arg(long)]
+    record: bool,
     #[command(flatten)]
     knowledge: KnowledgeSettings,
     #[command(flatten)]
     cluster: ClusterSettings,
     #[command(flatten)]
     model: ModelSettings,
+    #[command(flatten)]
+    place: PlaceSettings,
 }
 
 fn kind_and_name(text: &str) -> Result<(String, String), String> {
@@ -135,7 +142,7 @@ pub const CONNECT: Duration = Duration::from_secs(5);
 
 pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     let error_message = arguments.text.read_or(arguments.plain_complaint())?;
-    let stages = app::with_model(app::stages(&arguments.knowledge, &arguments.cluster)?, &arguments.model)?;
+    let mut stages = app::with_model(app::stages(&arguments.knowledge, &arguments.cluster)?, &arguments.model)?;
     let mut redaction = stages.redactor.session();
     let error_message = redaction.clean(&error_message);
     let target = redaction.seal(arguments.target()).into_inner();
@@ -144,9 +151,14 @@ pub fn diagnose(arguments: &DiagnoseArguments) -> Result<Outcome, CliError> {
     let pass = Pass::new(uuid::Uuid::now_v7().to_string(), Timestamp::now(), redaction);
     let pass = Pass { listener: progress::listener(), ..pass };
     let answer = super::block_on(async {
+        if arguments.record {
+            stages.records = Arc::new(app::records(&arguments.place).await?);
+        }
         tokio::join!(stages.cluster.connect(CONNECT), stages.retriever.refresh(Patience::Texts(MOST_TEXTS_IN_PASSING), &quiet));
-        diagnose::diagnose(&stages, &question, pass).await
-    })?;
+        let answer = diagnose::diagnose(&stages, &question, pass).await;
+        stages.records.close().await;
+        Ok::<_, CliError>(answer)
+    })??;
     let mut out = anstream::stdout().lock();
     match arguments.output {
         Output::Human => human::write_diagnosis(&mut out, &answer)?,

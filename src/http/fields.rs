@@ -66,6 +66,30 @@ impl Fields {
         }
     }
 
+    /// Words of a person, trimmed: 1 to `most` characters.
+    pub fn words(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.short_text(name)?;
+        let words = text.trim();
+        if words.is_empty() {
+            self.refuse(name, "must not be empty");
+        } else if words.chars().count() > most {
+            self.refuse(name, format!("must have at most {most} characters"));
+        } else {
+            return Some(words.to_owned());
+        }
+        None
+    }
+
+    /// The same where they must be there.
+    pub fn required_words(&mut self, name: &str, most: usize) -> String {
+        let had_errors = self.errors.len();
+        let words = self.words(name, most);
+        if words.is_none() && self.errors.len() == had_errors {
+            self.refuse(name, "is required");
+        }
+        words.unwrap_or_default()
+    }
+
     /// The name of a Kubernetes object: an RFC 1123 subdomain.
     pub fn name(&mut self, name: &str) -> Option<String> {
         let text = self.short_text(name)?;

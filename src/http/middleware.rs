@@ -117,12 +117,13 @@ pub fn compression() -> CompressionLayer<impl Predicate> {
 pub fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, X_REQUEST_ID])
+        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, header::IF_NONE_MATCH, X_REQUEST_ID])
         .expose_headers([
             X_REQUEST_ID,
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
             header::RETRY_AFTER,
+            header::ETAG,
         ])
         .max_age(Duration::from_secs(3600));
     match origins {

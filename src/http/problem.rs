@@ -53,6 +53,7 @@ codes! {
     IncompleteBody = 400 "incomplete-body" "Incomplete body" "The body broke off before its end. Send it again.";
     NotFound = 404 "not-found" "No such path" "Nothing is served at this path. See /docs for the paths that there are.";
     RunbookNotFound = 404 "runbook-not-found" "No such runbook" "No runbook has this id. GET /runbooks lists them all.";
+    IncidentNotFound = 404 "incident-not-found" "No such incident" "No incident has this id. GET /incidents lists those that are kept.";
     MethodNotAllowed = 405 "method-not-allowed" "Method not allowed" "The path is right, the method is not. The Allow header names the right ones.";
     BodyTimeout = 408 "body-timeout" "The body took too long" "The body did not arrive in time. Send it again, faster.";
     BodyTooLarge = 413 "body-too-large" "Body too large" "The body is larger than any valid request. Send the part of the log around the error.";
@@ -61,6 +62,7 @@ codes! {
     InvalidRequest = 422 "invalid-request" "Invalid request" "The JSON is well-formed but not a valid request. errors[] points at each field that is wrong.";
     RateLimited = 429 "rate-limited" "Too many requests" "This client has used up its requests for now. Wait for the seconds of Retry-After.";
     Internal = 500 "internal" "Internal error" "Something went wrong inside. Report it with the request_id.";
+    NoStore = 503 "no-store" "No store of incidents" "Incidents are not kept, or the store does not answer just now. Everything else works; the log says more.";
     Overloaded = 503 "overloaded" "Overloaded" "As many requests as fit are in work. Wait for the seconds of Retry-After.";
     ShuttingDown = 503 "shutting-down" "Shutting down" "This replica is about to stop. Ask another one.";
     Timeout = 504 "timeout" "Timed out" "The work took longer than the service allows. Send a shorter text, or try again.";

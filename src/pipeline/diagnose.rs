@@ -9,6 +9,7 @@ use super::{
     consult::{self, Case},
     look::{self, Looked},
     progress::{Listener, Progress},
+    record,
 };
 use crate::{
     classify::{self, Classification, Origin, Reading},
@@ -81,10 +82,17 @@ const NAMES: [&str; 12] = [
 /// Runbook passages in one answer.
 const PASSAGES: usize = 3;
 
-/// Diagnoses one question, looking at the cluster where there is one. Never fails: what could not be looked at stands in `gaps`.
-pub async fn diagnose(stages: &Stages, question: &Question, mut pass: Pass) -> Diagnosis {
+/// Diagnoses one question, looking at the cluster where there is one, and records the incident. Never fails: what could
+/// not be looked at or recorded stands in `gaps`.
+pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+    let (diagnosis, target) = answered(stages, question, pass).await;
+    record::record(stages, diagnosis, &target).await
+}
+
+/// The diagnosis, and what it is about.
+async fn answered(stages: &Stages, question: &Question, mut pass: Pass) -> (Diagnosis, Target) {
     let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
-        return from_text(stages, question, pass).await;
+        return (from_text(stages, question, pass).await, question.target.clone());
     };
     let mut timings = Timings::start();
     let heard = listen(stages, question);
@@ -96,8 +104,9 @@ pub async fn diagnose(stages: &Stages, question: &Question, mut pass: Pass) -> D
     let looking = look::look(stages, question, heard, &reader, &mut pass.redaction, now);
     let (looked, cluster_health) = tokio::join!(looking, health);
     timings.lap("collect");
+    let target = looked.target.clone();
     let answer = Answer { cluster_health, ..answer(stages, question, looked, timings, &mut pass).await };
-    Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }
+    (Diagnosis { request_id: pass.request_id, timestamp: pass.now, answer: Arc::new(answer) }, target)
 }
 
 /// Diagnoses from the text alone, at once.

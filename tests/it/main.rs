@@ -11,5 +11,6 @@ mod readme;
 mod recording;
 mod redact;
 mod retrieve;
+mod store;
 mod support;
 mod tidy;

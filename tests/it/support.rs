@@ -4,6 +4,7 @@ pub mod big_cluster;
 pub mod cli;
 pub mod kubernetes;
 pub mod model;
+pub mod postgres;
 pub mod qdrant;
 pub mod serving;
 pub mod words;
@@ -23,6 +24,7 @@ use faultline::{
     cluster::Cluster,
     config::KnowledgeSettings,
     http::{self, HttpSettings, settings::Lifecycle},
+    incidents::Records,
     pipeline::Stages,
     reason::{
         client::Providers,
@@ -102,6 +104,13 @@ impl TestApp {
         let replies = Replies::live(providers.paced_from(Duration::from_millis(1)), model.bounds());
         let model = Model::of(Model::prompts(&model).expect("the built-in prompts"), replies, &model);
         Self { router: http::router(Arc::new(app::with(stages, model)), settings) }
+    }
+
+    /// The service with a store, and a cluster to look at where there is one.
+    pub fn keeping(records: Records, cluster: Cluster) -> Self {
+        let mut stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
+        stages.records = Arc::new(records);
+        Self { router: http::router(Arc::new(stages), settings()) }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

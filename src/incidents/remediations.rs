@@ -1,0 +1,181 @@
+//! Remediations from proposal to end. Every step is a compare-and-set on status and etag, so that of two who try one wins.
+
+use jiff::Timestamp;
+
+use super::{
+    database::{Database, Row, StoreError, Work, values},
+    new_id,
+};
+use crate::domain::remediation::{Proposal, Remediation, RemediationStatus};
+
+#[derive(Clone, Copy, Debug)]
+pub struct Remediations<'a> {
+    pub(super) database: &'a Database,
+}
+
+/// What an attempt to change a remediation came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// As it now is.
+    Done(Box<Remediation>),
+    NotFound,
+    /// It is not what the caller read: decided by another, changed, or in another status.
+    Changed(Box<Remediation>),
+    /// Its time was over.
+    Expired,
+}
+
+const COLUMNS: &str = "id, incident_id, action, target, target_uid, resource_version, diff, status, etag, requested_by, approver, \
+    undo, outcome, created_at, expires_at, decided_at, updated_at";
+
+impl Remediations<'_> {
+    pub async fn propose(&self, proposal: &Proposal, now: Timestamp) -> Result<Remediation, StoreError> {
+        let mut work = self.database.write().await?;
+        let id = new_id(now);
+        let insert = "INSERT INTO remediations (id, incident_id, action, target, target_uid, resource_version, diff, status, etag, \
+                      requested_by, created_at, expires_at, updated_at) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, 'proposed', $8, $9, $10, $11, $10)";
+        let values = values![
+            &id,
+            proposal.incident_id.as_deref(),
+            &proposal.action,
+            &proposal.target,
+            proposal.target_uid.as_deref(),
+            proposal.resource_version.as_deref(),
+            &proposal.diff,
+            new_id(now),
+            &proposal.requested_by,
+            now,
+            proposal.expires_at,
+        ];
+        work.run(insert, values).await?;
+        let made = find(&mut work, &id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        work.commit().await?;
+        Ok(made)
+    }
+
+    /// `None` = there is no such remediation.
+    pub async fn read(&self, id: &str) -> Result<Option<Remediation>, StoreError> {
+        find(&mut self.database.read().await?, id).await
+    }
+
+    /// Remediations of an incident, the oldest first.
+    pub async fn of_incident(&self, incident_id: &str) -> Result<Vec<Remediation>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM remediations WHERE incident_id = $1 ORDER BY created_at, id");
+        self.database.read().await?.rows(&sql, values![incident_id]).await?.iter().map(remediation).collect()
+    }
+
+    /// Remediations in one status, the oldest first: what waits, or what a dead process left behind.
+    pub async fn in_status(&self, status: RemediationStatus) -> Result<Vec<Remediation>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM remediations WHERE status = $1 ORDER BY created_at, id LIMIT 1000");
+        self.database.read().await?.rows(&sql, values![status.as_str()]).await?.iter().map(remediation).collect()
+    }
+
+    /// Approves a proposal that still is as the approver saw it. It works once.
+    pub async fn approve(&self, id: &str, etag: &str, approver: &str, now: Timestamp) -> Result<Decision, StoreError> {
+        self.decide(id, etag, RemediationStatus::Approved, approver, now).await
+    }
+
+    pub async fn reject(&self, id: &str, etag: &str, approver: &str, now: Timestamp) -> Result<Decision, StoreError> {
+        self.decide(id, etag, RemediationStatus::Rejected, approver, now).await
+    }
+
+    async fn decide(
+        &self,
+        id: &str,
+        etag: &str,
+        to: RemediationStatus,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError> {
+        let mut work = self.database.write().await?;
+        let decide = "UPDATE remediations SET status = $3, etag = $4, approver = $5, decided_at = $6, updated_at = $6 \
+                      WHERE id = $1 AND etag = $2 AND status = 'proposed' AND expires_at > $6";
+        let changed = work.run(decide, values![id, etag, to.as_str(), new_id(now), by, now]).await?;
+        let found = find(&mut work, id).await?;
+        work.commit().await?;
+        Ok(match found {
+            None => Decision::NotFound,
+            Some(found) if changed == 1 => Decision::Done(Box::new(found)),
+            Some(found) if found.status == RemediationStatus::Proposed && found.proposal.expires_at <= now => Decision::Expired,
+            Some(found) => Decision::Changed(Box::new(found)),
+        })
+    }
+
+    /// Takes an approved remediation to carry it out, having written down what undoes it. Of two who try, one gets it.
+    pub async fn start(&self, id: &str, etag: &str, undo: &str, now: Timestamp) -> Result<Decision, StoreError> {
+        let mut work = self.database.write().await?;
+        let start = "UPDATE remediations SET status = 'applying', etag = $3, undo = $4, updated_at = $5 \
+                     WHERE id = $1 AND etag = $2 AND status = 'approved' AND expires_at > $5";
+        let changed = work.run(start, values![id, etag, new_id(now), undo, now]).await?;
+        let found = find(&mut work, id).await?;
+        work.commit().await?;
+        Ok(match found {
+            None => Decision::NotFound,
+            Some(found) if changed == 1 => Decision::Done(Box::new(found)),
+            Some(found) if found.status == RemediationStatus::Approved && found.proposal.expires_at <= now => Decision::Expired,
+            Some(found) => Decision::Changed(Box::new(found)),
+        })
+    }
+
+    /// Says how it went on: from `applying` to `applied`, from there to `verified`, `undone` and so on.
+    pub async fn advance(
+        &self,
+        id: &str,
+        from: RemediationStatus,
+        to: RemediationStatus,
+        outcome: &str,
+        now: Timestamp,
+    ) -> Result<Decision, StoreError> {
+        let mut work = self.database.write().await?;
+        let advance =
+            "UPDATE remediations SET status = $3, etag = $4, outcome = $5, updated_at = $6 WHERE id = $1 AND status = $2";
+        let changed = work.run(advance, values![id, from.as_str(), to.as_str(), new_id(now), outcome, now]).await?;
+        let found = find(&mut work, id).await?;
+        work.commit().await?;
+        Ok(match found {
+            None => Decision::NotFound,
+            Some(found) if changed == 1 => Decision::Done(Box::new(found)),
+            Some(found) => Decision::Changed(Box::new(found)),
+        })
+    }
+
+    /// Proposals and approvals whose time is over. Returns how many.
+    pub async fn expire(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let mut work = self.database.write().await?;
+        let expire = "UPDATE remediations SET status = 'expired', etag = $1, updated_at = $2 \
+                      WHERE status IN ('proposed', 'approved') AND expires_at <= $2";
+        let expired = work.run(expire, values![new_id(now), now]).await?;
+        work.commit().await?;
+        Ok(expired)
+    }
+}
+
+async fn find(work: &mut Work, id: &str) -> Result<Option<Remediation>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM remediations WHERE id = $1");
+    work.row(&sql, values![id]).await?.as_ref().map(remediation).transpose()
+}
+
+fn remediation(row: &Row) -> Result<Remediation, StoreError> {
+    Ok(Remediation {
+        id: row.text("id")?,
+        proposal: Proposal {
+            incident_id: row.text_if_any("incident_id")?,
+            action: row.text("action")?,
+            target: row.text("target")?,
+            target_uid: row.text_if_any("target_uid")?,
+            resource_version: row.text_if_any("resource_version")?,
+            diff: row.text("diff")?,
+            requested_by: row.text("requested_by")?,
+            expires_at: row.time("expires_at")?,
+        },
+        status: row.named("status", RemediationStatus::of)?,
+        etag: row.text("etag")?,
+        approver: row.text_if_any("approver")?,
+        undo: row.text_if_any("undo")?,
+        outcome: row.text_if_any("outcome")?,
+        created_at: row.time("created_at")?,
+        decided_at: row.time_if_any("decided_at")?,
+        updated_at: row.time("updated_at")?,
+    })
+}

@@ -1,0 +1,46 @@
+//! The tables, and how they came to be: numbered scripts, each run once.
+
+use jiff::Timestamp;
+
+use super::database::{Database, Dialect, StoreError, values};
+
+struct Migration {
+    version: i64,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// In order. A script that was released is never changed; what comes later is a further one.
+const MIGRATIONS: [Migration; 1] = [Migration {
+    version: 1,
+    sqlite: include_str!("migrations/sqlite/0001_store.sql"),
+    postgres: include_str!("migrations/postgres/0001_store.sql"),
+}];
+
+/// The schema that this version of the program speaks.
+pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+
+/// Brings the tables up to [`VERSION`]; of several processes that start at once, one does it and the others wait.
+///
+/// Returns the version that was found where it is newer than this program, having changed nothing.
+pub async fn migrate(database: &Database, now: Timestamp) -> Result<Result<(), i64>, StoreError> {
+    let mut work = database.write().await?;
+    work.lock("faultline schema").await?;
+    let table = "CREATE TABLE IF NOT EXISTS faultline_schema (version bigint NOT NULL PRIMARY KEY, applied_at bigint NOT NULL)";
+    work.script(table).await?;
+    let found = work.number("SELECT coalesce(max(version), 0) FROM faultline_schema", &[]).await?;
+    if found > VERSION {
+        return Ok(Err(found));
+    }
+    for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+        work.script(match work.dialect() {
+            Dialect::Sqlite => migration.sqlite,
+            Dialect::Postgres => migration.postgres,
+        })
+        .await?;
+        let done = "INSERT INTO faultline_schema (version, applied_at) VALUES ($1, $2)";
+        work.run(done, values![migration.version, now]).await?;
+    }
+    work.commit().await?;
+    Ok(Ok(()))
+}
