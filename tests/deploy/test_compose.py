@@ -104,7 +104,9 @@ def test_its_settings_are_those_of_the_program(services, settings, coming):
 def test_secrets_are_passed_and_never_written_down(services, secret_settings):
     for name in secret_settings & set(services["faultline"]["environment"]):
         value = services["faultline"]["environment"][name]
-        assert value is None or re.fullmatch(r"\$\{\w+:-\}", value), name
+        # An address of the Postgres beside it may hold that one's password, itself a variable.
+        beside = r"postgres://\w+:\$\{POSTGRES_PASSWORD:-\w+\}@postgres:5432/\w+"
+        assert value is None or re.fullmatch(rf"\$\{{\w+:-(?:{beside})?\}}", value), name
 
 
 def test_the_example_names_only_what_is_used(root, services):
