@@ -13,6 +13,7 @@ pub mod build;
 pub mod decisive;
 pub mod dense;
 pub mod embed;
+pub mod envelope;
 pub mod evaluate;
 pub mod excerpt;
 pub mod folder;

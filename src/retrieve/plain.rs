@@ -1,6 +1,7 @@
 //! Texts as an embedder wants them: identifiers in words, without what machines made up.
 
 use super::decisive::decisive;
+use super::envelope::open;
 use super::noise::{is_hash, is_machine_made};
 use super::query::Query;
 use super::runbook::{Runbook, stem};
@@ -15,8 +16,8 @@ const PASSAGE_BYTES: usize = 1100;
 /// A query, decisive lines only, cleaned.
 pub fn query_text(query: &Query<'_>) -> String {
     let decisive = decisive(query.text);
-    let mut text = cleaned(&decisive, QUERY_BYTES);
-    for category in query.categories.iter().take(1) {
+    let mut text = cleaned(&open(&decisive).message, QUERY_BYTES);
+    for category in query.known_categories().take(1) {
         text.push_str(" (");
         text.push_str(&split_words(category));
         text.push(')');

@@ -1,6 +1,7 @@
 //! A query's words, weighed: what was said, what its codes mean, and what the caller adds.
 
 use super::decisive::decisive;
+use super::envelope::open;
 use super::hash::{FastMap, FastSet};
 use super::reasons::meaning;
 use super::tokens::{Word, each_word};
@@ -55,20 +56,36 @@ const FURNITURE_WEIGHT: f32 = 0.3;
 const MEANING_WEIGHT: f32 = 0.65;
 const CATEGORY_WEIGHT: f32 = 0.8;
 const EXTRA_WEIGHT: f32 = 0.7;
+const LABEL_WEIGHT: f32 = 0.3;
+
+/// What the classifier calls a text that it knows no category for. That says nothing about a runbook.
+const NO_CATEGORY: &str = "Unknown";
+
+impl<'a> Query<'a> {
+    /// The categories found, most likely first, that name a kind of fault.
+    pub fn known_categories(&self) -> impl Iterator<Item = &'a str> {
+        self.categories.iter().copied().filter(|&category| category != NO_CATEGORY)
+    }
+}
 
 impl QueryWords {
     /// The words of `query`.
     pub fn of(query: &Query<'_>) -> QueryWords {
         let mut words = QueryWords::default();
         let mut previous = None;
-        each_word(&decisive(query.text), &mut |word| {
+        let text = decisive(query.text);
+        let opened = open(&text);
+        each_word(&opened.message, &mut |word| {
             let position = words.say(word);
             if !word.is_compound {
                 words.pairs.extend(previous.map(|previous| (previous, position)));
                 previous = Some(position);
             }
         });
-        for category in query.categories {
+        for value in &opened.values {
+            each_word(value, &mut |word| words.imply(word.text, LABEL_WEIGHT));
+        }
+        for category in query.known_categories() {
             each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
         }
         for extra in query.words {
