@@ -3,7 +3,9 @@
 use super::decisive::decisive;
 use super::envelope::open;
 use super::hash::{FastMap, FastSet};
+use super::products::product;
 use super::reasons::meaning;
+use super::synonyms::synonyms;
 use super::tokens::{Word, each_word};
 
 /// What to search for.
@@ -68,6 +70,8 @@ impl<'a> Query<'a> {
     }
 }
 
+const SYNONYM_WEIGHT: f32 = 0.4;
+const PRODUCT_WEIGHT: f32 = 0.65;
 impl QueryWords {
     /// The words of `query`.
     pub fn of(query: &Query<'_>) -> QueryWords {
@@ -107,6 +111,12 @@ impl QueryWords {
         self.said.push(Said { word: word.text.into(), weight: word.weight, count: 1 });
         if let Some(words) = meaning(word.text) {
             each_word(words, &mut |implied| self.imply(implied.text, MEANING_WEIGHT * word.weight));
+        }
+        if let Some(words) = product(word.text) {
+            each_word(words, &mut |implied| self.imply(implied.text, PRODUCT_WEIGHT * word.weight));
+        }
+        for synonym in synonyms(word.text) {
+            self.imply(synonym, SYNONYM_WEIGHT * word.weight);
         }
         position
     }
