@@ -1,4 +1,4 @@
-//! A query's words, weighed: what was said, what its codes mean, and what the caller adds.
+//! A query's words, weighed: what was said, what its words stand for, and what the caller adds.
 
 use super::decisive::decisive;
 use super::envelope::open;
@@ -15,7 +15,7 @@ pub struct Query<'a> {
     pub text: &'a str,
     /// Error categories already found, most likely first. Runbooks that declare one are preferred.
     pub categories: &'a [&'a str],
-    /// Further words worth looking for, such as the reasons seen in the cluster.
+    /// What the trouble is with, by name: a service, an image. A runbook of that very name is preferred.
     pub words: &'a [&'a str],
 }
 
@@ -57,8 +57,8 @@ const FURNITURE_COUNT: u32 = 40;
 const FURNITURE_WEIGHT: f32 = 0.3;
 const MEANING_WEIGHT: f32 = 0.65;
 const CATEGORY_WEIGHT: f32 = 0.8;
-const EXTRA_WEIGHT: f32 = 0.7;
-const LABEL_WEIGHT: f32 = 0.3;
+/// Names that people gave: the values of labels, and what the trouble is with.
+const NAME_WEIGHT: f32 = 0.3;
 
 /// What the classifier calls a text that it knows no category for. That says nothing about a runbook.
 const NO_CATEGORY: &str = "Unknown";
@@ -87,13 +87,13 @@ impl QueryWords {
             }
         });
         for value in &opened.values {
-            each_word(value, &mut |word| words.imply(word.text, LABEL_WEIGHT));
+            each_word(value, &mut |word| words.imply(word.text, NAME_WEIGHT));
         }
         for category in query.known_categories() {
             each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
         }
         for extra in query.words {
-            each_word(extra, &mut |word| words.imply(word.text, EXTRA_WEIGHT));
+            each_word(extra, &mut |word| words.imply(word.text, NAME_WEIGHT));
         }
         words
     }
