@@ -174,7 +174,9 @@ impl Index {
             said[term.id as usize] = term.weight.min(1.0);
             self.heads.add(term.id, HEAD_SHARE * term.weight, &mut scores);
             self.bodies.add(term.id, term.weight, &mut scores);
-            self.passages.add(term.id, term.weight, &mut passage_scores);
+            if term.tells_passages {
+                self.passages.add(term.id, term.weight, &mut passage_scores);
+            }
         }
         for pair in &terms.pairs {
             let weight = PAIR_SHARE * rarity_of(pair.len(), self.passages_of.len());
@@ -244,7 +246,7 @@ impl Index {
     fn query_terms(&self, query: &Query<'_>) -> QueryTerms<'_> {
         let words = QueryWords::of(query);
         let stems = Stems::english();
-        let mut found = FastMap::default();
+        let (mut found, mut instead) = (FastMap::default(), FastMap::default());
         let mut ids = Vec::with_capacity(words.said.len());
         let mut mass = 0.0;
         for said in &words.said {
@@ -277,7 +279,15 @@ impl Index {
                 strengthen(&mut found, id, weight, word);
             }
         }
-        let mut known: Vec<QueryTerm> = found.into_values().collect();
+        for (word, &weight) in &words.instead {
+            if let Some(id) = self.term(word, &stems)
+                && !found.contains_key(&id)
+            {
+                strengthen(&mut instead, id, weight, word);
+            }
+        }
+        let instead = instead.into_values().map(|term| QueryTerm { tells_passages: false, ..term });
+        let mut known: Vec<QueryTerm> = found.into_values().chain(instead).collect();
         known.sort_by(|one, other| self.telling(other).total_cmp(&self.telling(one)).then(one.id.cmp(&other.id)));
         known.truncate(MAX_TERMS);
         let mut pairs: Vec<(u32, u32)> = words.pairs.iter().filter_map(|&(one, other)| Some((ids[one]?, ids[other]?))).collect();
@@ -357,13 +367,15 @@ struct QueryTerm {
     weight: f32,
     /// The word as it was said.
     word: Box<str>,
+    /// False for a word that only means the same as one that was said.
+    tells_passages: bool,
 }
 
 /// Counts a term once, with its greatest weight. Among words of equal weight the first in the alphabet names the term,
 /// so that the outcome does not depend on the order of a hash map.
 fn strengthen(found: &mut FastMap<u32, QueryTerm>, id: u32, weight: f32, word: &str) {
     match found.get_mut(&id) {
-        None => _ = found.insert(id, QueryTerm { id, weight, word: word.into() }),
+        None => _ = found.insert(id, QueryTerm { id, weight, word: word.into(), tells_passages: true }),
         Some(known) => {
             if (weight, &*known.word) > (known.weight, word) {
                 known.word = word.into();

@@ -26,8 +26,11 @@ pub struct QueryWords {
     pub said: Vec<Said>,
     /// Neighbouring words, as positions in `said`.
     pub pairs: FastSet<(usize, usize)>,
-    /// Words that were not said: meanings of codes, categories, further words.
+    /// Words that were not said: meanings of codes, products, categories, values of labels.
     pub implied: FastMap<Box<str>, f32>,
+    /// Words that a runbook may use instead of those that were said. They tell runbooks apart, and no passages: the one to
+    /// show is the one that says what was said.
+    pub instead: FastMap<Box<str>, f32>,
     positions: FastMap<Box<str>, usize>,
 }
 
@@ -57,7 +60,7 @@ const FURNITURE_COUNT: u32 = 40;
 const FURNITURE_WEIGHT: f32 = 0.3;
 const MEANING_WEIGHT: f32 = 0.65;
 const CATEGORY_WEIGHT: f32 = 0.8;
-/// Names that people gave: the values of labels, and what the trouble is with.
+/// Names that people gave, as the values of labels.
 const NAME_WEIGHT: f32 = 0.3;
 
 /// What the classifier calls a text that it knows no category for. That says nothing about a runbook.
@@ -92,9 +95,6 @@ impl QueryWords {
         for category in query.known_categories() {
             each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
         }
-        for extra in query.words {
-            each_word(extra, &mut |word| words.imply(word.text, NAME_WEIGHT));
-        }
         words
     }
 
@@ -116,7 +116,8 @@ impl QueryWords {
             each_word(words, &mut |implied| self.imply(implied.text, PRODUCT_WEIGHT * word.weight));
         }
         for synonym in synonyms(word.text) {
-            self.imply(synonym, SYNONYM_WEIGHT * word.weight);
+            let weight = self.instead.entry((*synonym).into()).or_insert(0.0);
+            *weight = weight.max(SYNONYM_WEIGHT * word.weight);
         }
         position
     }
@@ -126,5 +127,34 @@ impl QueryWords {
             Some(known) => *known = known.max(weight),
             None => _ = self.implied.insert(word.into(), weight),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAME_WEIGHT, Query, QueryWords};
+
+    fn said(words: &QueryWords) -> Vec<&str> {
+        words.said.iter().map(|said| &*said.word).collect()
+    }
+
+    #[test]
+    fn labels_are_implied_and_never_said() {
+        let text = "Disk full (namespace=\"shop\", severity=\"critical\")";
+        let words = QueryWords::of(&Query { text, ..Query::default() });
+        assert_eq!(said(&words), ["disk", "full"]);
+        assert_eq!(words.implied.get("shop"), Some(&NAME_WEIGHT));
+    }
+
+    #[test]
+    fn no_category_adds_no_word() {
+        let words = QueryWords::of(&Query { text: "x", categories: &["Unknown", "DNSFailure"], words: &[] });
+        assert!(words.implied.contains_key("dns") && !words.implied.contains_key("unknown"));
+    }
+
+    #[test]
+    fn what_belongs_to_a_product_and_what_means_the_same_is_implied() {
+        let words = QueryWords::of(&Query { text: "innodb is slow", ..Query::default() });
+        assert!(words.implied.contains_key("mysql") && words.instead.contains_key("latency"), "{words:?}");
     }
 }
