@@ -258,7 +258,10 @@ impl Index {
                 strengthen(&mut found, id, weight, &said.word);
                 continue;
             }
-            mass += weight;
+            // The parts of a name that nobody knows were asked for already.
+            if !said.is_compound {
+                mass += weight;
+            }
             if let Some((one, other)) = self.split(&said.word, &stems) {
                 strengthen(&mut found, one, weight, &said.word);
                 strengthen(&mut found, other, weight, &said.word);

@@ -43,6 +43,8 @@ pub struct Said {
     pub weight: f32,
     /// How many times it was said.
     pub count: u32,
+    /// True for a name written as one whose parts were said with it.
+    pub is_compound: bool,
 }
 
 impl Said {
@@ -108,7 +110,7 @@ impl QueryWords {
         }
         let position = self.said.len();
         self.positions.insert(word.text.into(), position);
-        self.said.push(Said { word: word.text.into(), weight: word.weight, count: 1 });
+        self.said.push(Said { word: word.text.into(), weight: word.weight, count: 1, is_compound: word.is_compound });
         if let Some(words) = meaning(word.text) {
             each_word(words, &mut |implied| self.imply(implied.text, MEANING_WEIGHT * word.weight));
         }
