@@ -254,7 +254,8 @@ async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> R
         return Runbooks { related: Vec::new(), passages: Vec::new(), gaps: stages.retriever.gaps() };
     }
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
-    let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
+    let names: Vec<&str> = NAMED_THINGS.iter().filter_map(|thing| found.parameters.get(thing)).map(bare_name).collect();
+    let query = Query { text: &found.excerpt, categories: &categories, words: &names };
     let found = stages.retriever.search(&query, PASSAGES).await;
     // In a diagnosis only what fits is named; whoever asks for suggestions gets what is worth a look.
     let suggestions: Vec<_> = found.suggestions.into_iter().filter(|one| one.score >= NO_FIT_BELOW).collect();
@@ -277,6 +278,16 @@ async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> R
         })
         .collect();
     Runbooks { related, passages, gaps: found.gaps }
+}
+
+/// What may have a runbook of its own.
+const NAMED_THINGS: [&str; 10] =
+    ["service", "workload", "deployment", "statefulset", "daemonset", "container", "image", "host", "database", "release"];
+
+/// `registry.example/team/web:1.4` and `web.shop.svc:80` are called `web`.
+fn bare_name(value: &str) -> &str {
+    let last = value.rsplit('/').next().unwrap_or(value);
+    last.split([':', '@', '.']).next().unwrap_or(last)
 }
 
 /// The risk of a command, remembered.

@@ -199,6 +199,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_trouble_is_found_by_its_name() {
+        let (library, _) = Library::from_files([
+            ("memory.md", b"# OutOfMemory\n\nThe container was killed at its memory limit.\n".as_slice()),
+            ("service-media-resizer.md", b"# media-resizer\n\nMakes thumbnails.\n"),
+            ("media.md", b"# Media library\n\nAll about the media team.\n"),
+        ]);
+        let found = |words| {
+            let query = Query { text: "container killed, memory limit", words, ..Query::default() };
+            library.search(&query, 3).into_iter().map(|one| one.runbook).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&[]), ["memory.md"]);
+        let with_name = found(&["media-resizer"]);
+        assert!(with_name.contains(&"service-media-resizer.md".to_owned()) && with_name.contains(&"memory.md".to_owned()));
+    }
+
+    #[test]
     fn a_noisy_log_is_searched_by_its_rare_words() {
         let mut log = "2026-02-19T10:30:00Z INFO request handled by worker in 12ms\n".repeat(4000);
         log.push_str("OOMKilled\n");

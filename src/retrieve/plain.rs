@@ -1,11 +1,14 @@
 //! Texts as an embedder wants them: identifiers in words, without what machines made up.
 
 use super::decisive::decisive;
+use super::envelope::open;
 use super::noise::{is_hash, is_machine_made};
+use super::products::product;
 use super::query::Query;
 use super::runbook::{Runbook, stem};
-use super::tokens::hump_end;
+use super::tokens::{each_word, hump_end};
 use crate::domain::passage::Passage;
+use std::collections::BTreeSet;
 
 /// The most bytes of a query that are embedded: about as many tokens as the time for a query allows.
 const QUERY_BYTES: usize = 480;
@@ -15,13 +18,25 @@ const PASSAGE_BYTES: usize = 1100;
 /// A query, decisive lines only, cleaned.
 pub fn query_text(query: &Query<'_>) -> String {
     let decisive = decisive(query.text);
-    let mut text = cleaned(&decisive, QUERY_BYTES);
-    for category in query.categories.iter().take(1) {
+    let mut text = cleaned(&open(&decisive).message, QUERY_BYTES);
+    for words in products_of(&text) {
+        text.push_str(" (");
+        text.push_str(words);
+        text.push(')');
+    }
+    for category in query.known_categories().take(1) {
         text.push_str(" (");
         text.push_str(&split_words(category));
         text.push(')');
     }
     text
+}
+
+/// The products whose parts are named, in order of their names.
+fn products_of(text: &str) -> BTreeSet<&'static str> {
+    let mut products = BTreeSet::new();
+    each_word(text, &mut |word| products.extend(product(word.text)));
+    products
 }
 
 /// A passage under its titles.

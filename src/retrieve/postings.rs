@@ -37,7 +37,7 @@ impl Vocabulary {
 
     /// What a runbook is called.
     pub fn name(&mut self, text: &str) -> Name {
-        let joined: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let joined = joined_name(text);
         let mut parts = Vec::new();
         let mut compound = None;
         each_word(text, &mut |word| {
@@ -59,6 +59,11 @@ impl Vocabulary {
         self.surfaces.insert(word.into(), term);
         term
     }
+}
+
+/// A name in one word: `media-resizer` and `MediaResizer` are one.
+pub fn joined_name(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The words of a text with their weighted counts.

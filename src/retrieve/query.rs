@@ -1,8 +1,11 @@
-//! A query's words, weighed: what was said, what its codes mean, and what the caller adds.
+//! A query's words, weighed: what was said, what its words stand for, and what the caller adds.
 
 use super::decisive::decisive;
+use super::envelope::open;
 use super::hash::{FastMap, FastSet};
+use super::products::product;
 use super::reasons::meaning;
+use super::synonyms::synonyms;
 use super::tokens::{Word, each_word};
 
 /// What to search for.
@@ -12,7 +15,7 @@ pub struct Query<'a> {
     pub text: &'a str,
     /// Error categories already found, most likely first. Runbooks that declare one are preferred.
     pub categories: &'a [&'a str],
-    /// Further words worth looking for, such as the reasons seen in the cluster.
+    /// What the trouble is with, by name: a service, an image. A runbook of that very name is preferred.
     pub words: &'a [&'a str],
 }
 
@@ -23,8 +26,11 @@ pub struct QueryWords {
     pub said: Vec<Said>,
     /// Neighbouring words, as positions in `said`.
     pub pairs: FastSet<(usize, usize)>,
-    /// Words that were not said: meanings of codes, categories, further words.
+    /// Words that were not said: meanings of codes, products, categories, values of labels.
     pub implied: FastMap<Box<str>, f32>,
+    /// Words that a runbook may use instead of those that were said. They tell runbooks apart, and no passages: the one to
+    /// show is the one that says what was said.
+    pub instead: FastMap<Box<str>, f32>,
     positions: FastMap<Box<str>, usize>,
 }
 
@@ -37,6 +43,8 @@ pub struct Said {
     pub weight: f32,
     /// How many times it was said.
     pub count: u32,
+    /// True for a name written as one whose parts were said with it.
+    pub is_compound: bool,
 }
 
 impl Said {
@@ -54,25 +62,40 @@ const FURNITURE_COUNT: u32 = 40;
 const FURNITURE_WEIGHT: f32 = 0.3;
 const MEANING_WEIGHT: f32 = 0.65;
 const CATEGORY_WEIGHT: f32 = 0.8;
-const EXTRA_WEIGHT: f32 = 0.7;
+/// Names that people gave, as the values of labels.
+const NAME_WEIGHT: f32 = 0.3;
 
+/// What the classifier calls a text that it knows no category for. That says nothing about a runbook.
+const NO_CATEGORY: &str = "Unknown";
+
+impl<'a> Query<'a> {
+    /// The categories found, most likely first, that name a kind of fault.
+    pub fn known_categories(&self) -> impl Iterator<Item = &'a str> {
+        self.categories.iter().copied().filter(|&category| category != NO_CATEGORY)
+    }
+}
+
+const SYNONYM_WEIGHT: f32 = 0.4;
+const PRODUCT_WEIGHT: f32 = 0.65;
 impl QueryWords {
     /// The words of `query`.
     pub fn of(query: &Query<'_>) -> QueryWords {
         let mut words = QueryWords::default();
         let mut previous = None;
-        each_word(&decisive(query.text), &mut |word| {
+        let text = decisive(query.text);
+        let opened = open(&text);
+        each_word(&opened.message, &mut |word| {
             let position = words.say(word);
             if !word.is_compound {
                 words.pairs.extend(previous.map(|previous| (previous, position)));
                 previous = Some(position);
             }
         });
-        for category in query.categories {
-            each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
+        for value in &opened.values {
+            each_word(value, &mut |word| words.imply(word.text, NAME_WEIGHT));
         }
-        for extra in query.words {
-            each_word(extra, &mut |word| words.imply(word.text, EXTRA_WEIGHT));
+        for category in query.known_categories() {
+            each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
         }
         words
     }
@@ -87,9 +110,16 @@ impl QueryWords {
         }
         let position = self.said.len();
         self.positions.insert(word.text.into(), position);
-        self.said.push(Said { word: word.text.into(), weight: word.weight, count: 1 });
+        self.said.push(Said { word: word.text.into(), weight: word.weight, count: 1, is_compound: word.is_compound });
         if let Some(words) = meaning(word.text) {
             each_word(words, &mut |implied| self.imply(implied.text, MEANING_WEIGHT * word.weight));
+        }
+        if let Some(words) = product(word.text) {
+            each_word(words, &mut |implied| self.imply(implied.text, PRODUCT_WEIGHT * word.weight));
+        }
+        for synonym in synonyms(word.text) {
+            let weight = self.instead.entry((*synonym).into()).or_insert(0.0);
+            *weight = weight.max(SYNONYM_WEIGHT * word.weight);
         }
         position
     }
@@ -99,5 +129,34 @@ impl QueryWords {
             Some(known) => *known = known.max(weight),
             None => _ = self.implied.insert(word.into(), weight),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAME_WEIGHT, Query, QueryWords};
+
+    fn said(words: &QueryWords) -> Vec<&str> {
+        words.said.iter().map(|said| &*said.word).collect()
+    }
+
+    #[test]
+    fn labels_are_implied_and_never_said() {
+        let text = "Disk full (namespace=\"shop\", severity=\"critical\")";
+        let words = QueryWords::of(&Query { text, ..Query::default() });
+        assert_eq!(said(&words), ["disk", "full"]);
+        assert_eq!(words.implied.get("shop"), Some(&NAME_WEIGHT));
+    }
+
+    #[test]
+    fn no_category_adds_no_word() {
+        let words = QueryWords::of(&Query { text: "x", categories: &["Unknown", "DNSFailure"], words: &[] });
+        assert!(words.implied.contains_key("dns") && !words.implied.contains_key("unknown"));
+    }
+
+    #[test]
+    fn what_belongs_to_a_product_and_what_means_the_same_is_implied() {
+        let words = QueryWords::of(&Query { text: "innodb is slow", ..Query::default() });
+        assert!(words.implied.contains_key("mysql") && words.instead.contains_key("latency"), "{words:?}");
     }
 }

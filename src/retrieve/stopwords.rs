@@ -13,7 +13,7 @@ const LONGEST: usize = 12;
 static STOP_WORDS: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| ENGLISH.split_whitespace().chain(LOGS.split_whitespace()).collect());
 
-const ENGLISH: &str = "a about above after again all almost also although always am an and another any anyone anything are
+const ENGLISH: &str = "a about above after again all also although always am an and another any anyone anything are
     aren as at be because been before being below between both but by can cannot could couldn did didn do does doesn doing
     don done during each either else etc even ever every few for from further get gets getting go goes going gone got had
     has hasn have haven having he hello help her here hers hi him his how however i if in into is isn it its itself just
@@ -27,6 +27,6 @@ const ENGLISH: &str = "a about above after again all almost also although always
 
 const LOGS: &str = "alert alertname alerts annotations app arg args caller com critical dashboard date debug default
     description example fatal firing func go grafana https http info io jan feb mar apr jun jul aug sep oct nov dec mon tue
-    wed thu fri sat sun kubectl label labels lang level line local log logger main message minute minutes hour hours second
+    wed thu fri sat sun kubectl lang level line local log logger main message minute minutes hour hours second
     seconds ms msg name net org panel prod production question resolved runbook runbooks severity staging startsat summary
-    svc test thread time timestamp trace ts url utc value warn warning www";
+    svc test time timestamp trace ts url utc value warn warning www";

@@ -228,8 +228,52 @@ fn is_connector(c: char) -> bool {
     matches!(c, '-' | '_' | '.')
 }
 
-/// Where the first hump of a camel-case word ends: `OOM|Killed`, `Err|Image|Pull`, `PVCs`.
+/// Names with a capital inside that are one word all the same: `MySQLDown` is about `mysql`, and not about `my sql`.
+const ONE_WORD: &[&str] = &[
+    "ActiveMQ",
+    "ArgoCD",
+    "CephFS",
+    "ClickHouse",
+    "CockroachDB",
+    "CoreDNS",
+    "CouchDB",
+    "DynamoDB",
+    "ElasticSearch",
+    "GiB",
+    "GitHub",
+    "GitLab",
+    "GitOps",
+    "GraphQL",
+    "HAProxy",
+    "InfluxDB",
+    "InnoDB",
+    "IPv4",
+    "IPv6",
+    "JavaScript",
+    "KiB",
+    "MariaDB",
+    "MiB",
+    "MinIO",
+    "MongoDB",
+    "MySQL",
+    "OAuth",
+    "OpenSearch",
+    "OpenTelemetry",
+    "PgBouncer",
+    "PostgreSQL",
+    "RabbitMQ",
+    "RocksDB",
+    "TiB",
+    "WireGuard",
+    "ZooKeeper",
+];
+
+/// Where the first hump of a camel-case word ends: `OOM|Killed`, `Err|Image|Pull`, `PVCs`, `MySQL|Down`.
 pub(super) fn hump_end(word: &str) -> usize {
+    let ends_word = |name: &&&str| !word[name.len()..].starts_with(char::is_lowercase);
+    if let Some(name) = ONE_WORD.iter().filter(|name| word.starts_with(**name)).find(ends_word) {
+        return name.len();
+    }
     let mut previous_is_upper = true;
     let mut chars = word.char_indices().peekable();
     chars.next();
