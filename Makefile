@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load deploy chart chart-files up
+.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load deploy chart image chart-files up
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -99,6 +99,10 @@ deploy: built ## the chart, image, compose file, alert rules, dashboard and work
 
 chart: built ## the chart alone: rendered, linted, validated for three versions of Kubernetes
 	$(PYTEST) tests/chart
+
+image: export IMAGE_STEPS = 1
+image: built ## the steps of the image that get and start the model, by their own commands
+	$(PYTEST) tests/deploy/test_dockerfile.py
 
 chart-files: built ## write the role of the chart anew from what the program reads
 	$(BUILT) rbac > charts/faultline/files/reader-role.json
