@@ -312,8 +312,37 @@ fn run_end(text: &[u8], start: usize, end: usize) -> usize {
     stop
 }
 
-/// In order and apart, on whole characters.
-pub fn merged<'r>(mut spans: Vec<Span<'r>>, text: &str) -> Vec<Span<'r>> {
+/// In order and apart, on whole characters; a mark that is there already stays whole, inside a span or outside.
+pub fn merged<'r>(spans: Vec<Span<'r>>, text: &str) -> Vec<Span<'r>> {
+    let spans = in_order(spans, text);
+    let marks: Vec<Range<usize>> = text
+        .match_indices(MARK)
+        .filter_map(|(at, mark)| Some(at..at + mark.len() + mark_length(&text.as_bytes()[at + mark.len()..])?))
+        .collect();
+    if marks.is_empty() {
+        return spans;
+    }
+    let whole = |mut span: Span<'r>| {
+        let touched = &marks[marks.partition_point(|mark| mark.end <= span.start)..];
+        let touched = &touched[..touched.partition_point(|mark| mark.start < span.end)];
+        let (Some(first), Some(last)) = (touched.first(), touched.last()) else { return Some(span) };
+        if first.start <= span.start && span.end <= first.end && has_kind_of_ours(&text[first.clone()]) {
+            return None;
+        }
+        span.start = span.start.min(first.start);
+        span.end = span.end.max(last.end);
+        Some(span)
+    };
+    in_order(spans.into_iter().filter_map(whole).collect(), text)
+}
+
+/// Built-in kinds are small letters and dashes, but for one: what looks like a token can hide in no mark.
+fn has_kind_of_ours(mark: &str) -> bool {
+    let kind = mark[MARK.len()..].split(':').next().unwrap_or_default();
+    kind == "base64" || kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+fn in_order<'r>(mut spans: Vec<Span<'r>>, text: &str) -> Vec<Span<'r>> {
     spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
     let mut merged: Vec<Span<'r>> = Vec::with_capacity(spans.len());
     for mut span in spans {

@@ -108,6 +108,14 @@ fn a_key_that_is_cut_off_is_masked_to_its_last_line() {
     assert_eq!(clean(&text).as_str(), "[REDACTED:private-key:1]\nW0513 07:00:51 watch ended too soon");
 }
 
+#[test]
+fn a_mark_stays_whole() {
+    let text = "DB_PASSWORD: \"kind: Secret\ndata:\n  a: [REDACTED:password:1]\n Pwd=[REDACTED:password:1]";
+    assert!(!clean(text).contains("[REDACTED:["), "{}", clean(text));
+    let hidden = clean("x [REDACTED:AKIA0123456789ABCDEF:1] y");
+    assert!(!hidden.contains("AKIA"), "{hidden}");
+}
+
 /// Where a secret may be planted; `@` stands for it.
 const PLACES: &[&str] = &[
     "password=@",
@@ -143,10 +151,8 @@ proptest! {
     #[test]
     fn cleaning_twice_is_cleaning_once(parts in prop::collection::vec((0..PLACES.len(), "[A-Za-z0-9:=,;@/\"' \n\\[\\]{}.-]{0,12}"), 0..5)) {
         let text: String = parts.iter().flat_map(|(place, other)| [PLACES[*place], other]).collect();
-        // A mark that stands in another one's way may get another number.
-        let unnumbered = |text: String| text.split(|c: char| c.is_ascii_digit()).collect::<String>();
         let once = clean(&text);
-        prop_assert_eq!(unnumbered(clean(&once)), unnumbered(once));
+        prop_assert_eq!(clean(&once), once);
     }
 
     #[test]
