@@ -212,13 +212,13 @@ fn value_before(text: &[u8], key: &Key<'_>) -> Option<usize> {
     end = trimmed(window[..end].strip_suffix(b":")?);
     let before = window[..end].strip_suffix(b"name")?;
     // Only the line above: a pair has two.
-    let above = before[..trimmed(before)].rsplit(|byte| *byte == b'\n').next()?;
-    let start = key.start - window.len() + (above.as_ptr() as usize - window.as_ptr() as usize);
-    let said = above.iter().position(u8::is_ascii_alphabetic)?;
-    if !above[said..].starts_with(b"value") {
+    let before = &before[..trimmed(before)];
+    let line = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_feed| line_feed + 1);
+    let said = line + before[line..].iter().position(u8::is_ascii_alphabetic)?;
+    if !before[said..].starts_with(b"value") {
         return None;
     }
-    let mut at = start + said + 5;
+    let mut at = key.start - window.len() + said + 5;
     at += quote_at(text, at);
     at += spaces(text, at);
     (text.get(at) == Some(&b':')).then(|| at + 1 + spaces(text, at + 1))
