@@ -69,3 +69,11 @@ impl PartialEq<&str> for CleanText {
         self.0 == *other
     }
 }
+
+/// Characters that a person does not see and a program does: of no width, turning the direction, tags. Text that is shown,
+/// run or handed to a model has none of them.
+pub fn is_hidden(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}

@@ -1,5 +1,7 @@
 //! One plain command out of a text: split into words as a shell would, or refused where a shell would do more than that.
 
+use crate::domain::text::is_hidden;
+
 /// The words of `command`, or why it is not one plain command.
 pub fn words(command: &str) -> Result<Vec<String>, &'static str> {
     if let Some(reason) = shell_feature(command) {
@@ -133,8 +135,7 @@ fn braces_expand(rest: &str) -> bool {
 
 /// Line ends, other control characters, and those that hide or turn round what is read.
 fn is_invisible(character: char) -> bool {
-    (character.is_control() && character != '\t')
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    (character.is_control() && character != '\t') || is_hidden(character)
 }
 
 #[cfg(test)]

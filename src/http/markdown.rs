@@ -11,6 +11,7 @@ use crate::domain::{
     diagnosis::Diagnosis,
     evidence::Gap,
     health::{ClusterHealth, Problem},
+    text::is_hidden,
 };
 
 /// Severity and cause first, then what to do, then why we think so, then what we do not know.
@@ -165,9 +166,7 @@ fn inline(text: &str) -> String {
 
 /// One line without control characters, and without those that reorder or hide text.
 fn visible(text: &str) -> String {
-    let is_deceptive =
-        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    text.chars().filter(|c| !is_deceptive(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().filter(|c| !is_hidden(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn longest_run_of_ticks(text: &str) -> usize {

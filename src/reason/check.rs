@@ -4,12 +4,13 @@
 use super::{
     brief::Brief,
     claims::Known,
-    prompt::{Prompt, is_hidden},
+    prompt::Prompt,
     reply::{Proposed, Reply},
 };
 use crate::domain::{
     advice::{FixCommand, Proposer},
     symptom::CategoryId,
+    text::is_hidden,
     verdict::{RiskLevel, Verdict},
 };
 
@@ -35,8 +36,6 @@ pub struct Checked {
     pub confidence: f32,
     /// Ids that the cause follows from; all exist.
     pub evidence: Vec<String>,
-    /// Items that decide the case, with what they show.
-    pub shown: Vec<(String, String)>,
     pub commands: Vec<FixCommand>,
     pub prevention: Vec<String>,
     /// Runbooks, by their file.
@@ -78,13 +77,6 @@ pub fn check(reply: Reply, brief: &Brief<'_>, prompt: &Prompt, assess: &dyn Fn(&
         Case { known: Known::new(seen, read, brief.parameters.get("restarts")), instructions: normal(&prompt.system), brief };
     let mut struck = Struck(Vec::new());
     let evidence = case.cited(&reply.evidence, "cause", &mut struck);
-    let shown = reply
-        .evidence_for
-        .iter()
-        .take(MOST_CITED)
-        .filter(|cited| case.has_evidence(&cited.id))
-        .map(|cited| (cited.id.clone(), case.prose(&cited.why, DESCRIPTION_CHARS, &mut struck)))
-        .collect();
     let root_cause = Some(case.prose(&reply.root_cause, CAUSE_CHARS, &mut struck)).filter(|cause| !cause.is_empty());
     let is_supported = !evidence.is_empty() && root_cause.is_some();
     let category = brief.categories.iter().find(|known| known.as_str().eq_ignore_ascii_case(reply.error_category.trim()));
@@ -99,7 +91,6 @@ pub fn check(reply: Reply, brief: &Brief<'_>, prompt: &Prompt, assess: &dyn Fn(&
         explanation: case.prose(&reply.explanation, EXPLANATION_CHARS, &mut struck),
         confidence: reply.confidence.min(if is_supported { MODEL_CONFIDENCE } else { UNSUPPORTED_CONFIDENCE }),
         evidence,
-        shown,
         root_cause,
         commands: case.commands(reply.fix_commands, assess, &mut struck),
         prevention: reply
@@ -234,9 +225,10 @@ impl Case<'_> {
         }
         let claimed = RiskLevel::from(proposed.risk_level);
         let (risk, reason) = match verdict.risk {
-            RiskLevel::High => (RiskLevel::High, format!("for a person to judge: {}", verdict.reason)),
-            _ if names.is_none() => (RiskLevel::High, format!("for a person to judge: {}", verdict.reason)),
-            _ if verdict.risk > RiskLevel::Low && brings_in(command) => {
+            computed if computed == RiskLevel::High || names.is_none() => {
+                (RiskLevel::High, format!("for a person to judge: {}", verdict.reason))
+            }
+            RiskLevel::Medium if brings_in(command) => {
                 (RiskLevel::High, "for a person to judge: brings in what comes from elsewhere".to_owned())
             }
             computed if claimed > computed => (claimed, format!("{}; the model calls it riskier", verdict.reason)),

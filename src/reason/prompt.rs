@@ -2,7 +2,7 @@
 //!
 //! Untrusted text is one JSON string a line, with `<` and `>` written as escapes, so that nothing in it can close its fence.
 
-use std::{fmt::Write as _, fs, io, path::Path};
+use std::{fs, io, path::Path};
 
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
@@ -10,7 +10,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{brief::Brief, reply};
-use crate::domain::evidence::{Evidence, Source};
+use crate::domain::{
+    evidence::{Evidence, Source},
+    text::is_hidden,
+};
 
 /// Templates that a folder may replace, by file name.
 const TEMPLATES: [(&str, &str); 2] = [
@@ -72,7 +75,7 @@ impl Prompts {
             environment.add_template_owned(name, text).map_err(wrong)?;
         }
         hash.update(reply::schema().to_string());
-        let version = hex(&hash.finalize()[..6]);
+        let version = format!("{:.12x}", hash.finalize());
         let prompts = Self { environment, version };
         prompts.try_empty()?;
         Ok(prompts)
@@ -89,19 +92,16 @@ impl Prompts {
     /// lines, the rest of the text of the request. What does not fit is left out whole, and counted.
     pub fn render(&self, brief: &Brief<'_>, max_tokens: usize) -> Result<Prompt, PromptError> {
         let system = self.of(TEMPLATES[0].0, context! {})?;
+        let cited = brief.answer.evidence.len();
+        let (all, mut items): (Vec<&Evidence>, Vec<Option<Item>>) =
+            brief.evidence().map(|one| (one, Some(Item::of(one)))).unzip();
+        let question = excerpt_of(brief, QUESTION_BYTES);
         let fixed = brief.commands().iter().map(|command| command.command.len() + 4).sum::<usize>()
             + brief.gaps().iter().map(|gap| gap.what.len() + gap.why.len() + 6).sum::<usize>()
             + brief.categories.iter().map(|id| id.as_str().len() + 2).sum::<usize>()
-            + brief.answer.evidence.iter().map(|one| Item::of(one).len()).sum::<usize>();
+            + items[..cited].iter().flatten().map(Item::len).sum::<usize>()
+            + question.len();
         let mut room = (max_tokens * BYTES_PER_TOKEN).saturating_sub(system.len() + fixed + OVERHEAD_BYTES);
-        let cited = brief.answer.evidence.len();
-        let mut evidence: Vec<Option<Item>> = Vec::new();
-        let all: Vec<&Evidence> = brief.evidence().collect();
-        let mut by_value: Vec<usize> = (0..all.len()).collect();
-        by_value.sort_by_key(|&index| (worth(all[index], index < cited), index));
-        evidence.resize_with(all.len(), || None);
-        let question = excerpt_of(brief, QUESTION_BYTES);
-        room = room.saturating_sub(question.len());
         let passages: Vec<Shown> = brief
             .passages()
             .map(|(id, passage)| Shown {
@@ -112,15 +112,12 @@ impl Prompts {
             })
             .filter(|shown| taken(&mut room, shown.text.len() + shown.section.len() + 40))
             .collect();
-        let mut left_out = 0;
+        let mut by_value: Vec<usize> = (cited..all.len()).collect();
+        by_value.sort_by_key(|&index| worth(all[index]));
         for index in by_value {
-            let item = Item::of(all[index]);
-            if index < cited || taken(&mut room, item.len()) {
-                evidence[index] = Some(item);
-            } else {
-                left_out += 1;
-            }
+            items[index] = items[index].take().filter(|item| taken(&mut room, item.len()));
         }
+        let left_out = items.iter().filter(|item| item.is_none()).count();
         let question = if room > 0 { excerpt_of(brief, QUESTION_BYTES + room) } else { question };
         let findings: Vec<Value> = brief
             .findings()
@@ -143,7 +140,7 @@ impl Prompts {
                 commands => brief.commands().iter().map(|command| fenced(&command.command)).collect::<Vec<_>>(),
                 question => fenced(&question),
                 target => brief.target.iter().map(|line| fenced(line)).collect::<Vec<_>>(),
-                evidence => minijinja::value::Serde(evidence.into_iter().flatten().collect::<Vec<_>>()),
+                evidence => minijinja::value::Serde(items.into_iter().flatten().collect::<Vec<_>>()),
                 left_out => left_out,
                 passages => minijinja::value::Serde(passages),
                 gaps => brief.gaps().iter().map(|gap| fenced(&format!("{}: {}", gap.what, gap.why))).collect::<Vec<_>>(),
@@ -222,9 +219,8 @@ struct Shown {
 }
 
 /// Lower is handed over first.
-fn worth(evidence: &Evidence, is_cited: bool) -> u8 {
+fn worth(evidence: &Evidence) -> u8 {
     match evidence.source {
-        _ if is_cited => 0,
         Source::Pod | Source::Events | Source::Workload | Source::Node | Source::Storage | Source::Network => 1,
         Source::Quota | Source::Autoscaler | Source::Usage | Source::Cluster => 2,
         Source::Logs => 3,
@@ -254,26 +250,11 @@ fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Untrusted text as one JSON string that cannot leave its fence.
 pub fn fenced(text: &str) -> String {
     let visible: String = text.chars().filter(|character| !is_hidden(*character)).collect();
     let json = Value::from(visible).to_string();
     json.replace('<', "\\u003c").replace('>', "\\u003e")
-}
-
-/// Characters that a reader does not see and a model does: zero width, turning, tags.
-pub fn is_hidden(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

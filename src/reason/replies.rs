@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     client::{Ask, Providers, Usage},
-    prompt::{Prompt, hex},
+    prompt::Prompt,
     reply,
 };
 
@@ -118,16 +118,12 @@ impl Replies {
             return self.ask(prompt, until).await.map(|said| Had { said, cached: false });
         }
         let key = self.key(prompt, version);
+        let is_over = |at: &Instant| at.elapsed() >= self.keep;
+        self.remembered.remove_if(&key, |(_, at)| is_over(at));
         let waiting = tokio::time::timeout_at(until, self.remembered.get_value_or_guard_async(&key));
-        let late = || Silence { why: "no reply in time".to_owned(), provider: None, usage: (0, 0) };
-        let guard = match waiting.await.map_err(|_| late())? {
-            Ok((said, at)) if at.elapsed() < self.keep => return Ok(Had { said, cached: true }),
-            Ok(_) => {
-                self.remembered.remove(&key);
-                let said = self.ask(prompt, until).await?;
-                self.remembered.insert(key, (said.clone(), Instant::now()));
-                return Ok(Had { said, cached: false });
-            }
+        let late = |_| Silence { why: "no reply in time".to_owned(), provider: None, usage: (0, 0) };
+        let guard = match waiting.await.map_err(late)? {
+            Ok((said, _)) => return Ok(Had { said, cached: true }),
             Err(guard) => guard,
         };
         // Dropped without an insert, whoever waits asks in our place.
@@ -192,8 +188,7 @@ async fn asked(providers: &Providers, prompt: &Prompt, until: Instant) -> Result
 /// A recorded reply does not depend on which model gave it, so its name is the case's alone.
 fn file_of(folder: &Path, prompt: &Prompt) -> PathBuf {
     let digest = Sha256::new().chain_update(&prompt.system).chain_update([0]).chain_update(&prompt.user).finalize();
-    let name = hex(&digest[..8]);
-    folder.join(format!("{name}.json"))
+    folder.join(format!("{digest:.16x}.json"))
 }
 
 fn recorded(file: &Path) -> Result<Said, Silence> {

@@ -1,5 +1,7 @@
 //! What a reply that passes the checks adds, and what a fact or a check takes away.
 
+use std::time::Duration;
+
 use faultline::cluster::Cluster;
 use serde_json::{Value, json};
 
@@ -155,4 +157,19 @@ async fn a_model_may_call_a_command_of_the_rules_riskier_and_never_safer() {
         let expected = if risk == "HIGH" { json!("HIGH") } else { first["risk_level"].clone() };
         assert_eq!(same["risk_level"], expected);
     }
+}
+
+#[tokio::test]
+async fn a_reply_that_is_too_old_is_asked_for_again_and_once() {
+    let model = FakeModel::gemini(good_reply()).await;
+    let app = TestApp::asking(&model.settings());
+    let request = request();
+    app.post("/diagnose", &request).await;
+    // As long as the app's own hour, which is by tokio's clock.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(3601)).await;
+    tokio::time::resume();
+    let (first, second) = tokio::join!(app.post("/diagnose", &request), app.post("/diagnose", &request));
+    assert_eq!(model.asked().await.len(), 2);
+    assert_eq!([first, second].iter().filter(|answer| answer.json()["llm"]["cached"] == true).count(), 1);
 }
