@@ -1,6 +1,14 @@
 //! What else was said and seen, beside what findings quote: for a reader who may see more in it than the rules do.
 
-use super::{Origin, catalogue::Catalogue, digest, line::Level, quote, said_place, text::Text};
+use super::{
+    Origin,
+    catalogue::Catalogue,
+    digest, evidence,
+    line::Level,
+    quote, said_place,
+    seen::{of_fact, stamp_of},
+    text::Text,
+};
 use crate::domain::{
     evidence::{Evidence, Source},
     fact::{Fact, Scope, Weight},
@@ -16,7 +24,7 @@ const MOST_FACTS: usize = 40;
 const LAST_LINES: usize = 12;
 const MOST_LOGS: usize = 4;
 
-/// The lines of the texts that are loudest, in their order. Evidence comes without ids.
+/// The lines of the texts that are loudest, in their order. Ids are the caller's to give.
 pub fn said(catalogue: &Catalogue, said: &[(Origin, &CleanText)], quoted: &[Evidence]) -> Vec<Evidence> {
     let mut text = Text::default();
     for (origin, raw) in said {
@@ -29,16 +37,7 @@ pub fn said(catalogue: &Catalogue, said: &[(Origin, &CleanText)], quoted: &[Evid
     chosen.sort_by_key(|&index| (std::cmp::Reverse(loudness(lines[index].level)), std::cmp::Reverse(index)));
     chosen.truncate(MOST_SAID);
     chosen.sort_unstable();
-    let evidence = chosen.into_iter().map(|index| {
-        let (source, object) = said_place(&lines[index]);
-        Evidence {
-            id: String::new(),
-            source,
-            object,
-            text: CleanText::derived(quote(text.line_str(&lines[index]), 0)),
-            observed_at: None,
-        }
-    });
+    let evidence = chosen.into_iter().map(|index| evidence(&text, index, lines[index].start, 0, &said_place));
     evidence.filter(|one| is_new(one, quoted)).collect()
 }
 
@@ -50,7 +49,7 @@ fn loudness(level: Level) -> u8 {
     }
 }
 
-/// Facts, troubles first, and the last lines of logs. Evidence comes without ids.
+/// Facts, troubles first, and the last lines of logs. Ids are the caller's to give.
 pub fn seen(scope: &Clean<Scope>, quoted: &[Evidence]) -> Vec<Evidence> {
     let rank = |fact: &&Fact| match fact.weight {
         Weight::Message | Weight::Trouble => 0_u8,
@@ -58,13 +57,7 @@ pub fn seen(scope: &Clean<Scope>, quoted: &[Evidence]) -> Vec<Evidence> {
     };
     let mut facts: Vec<&Fact> = scope.facts.iter().collect();
     facts.sort_by_key(rank);
-    let facts = facts.into_iter().take(MOST_FACTS).map(|fact| Evidence {
-        id: String::new(),
-        source: fact.source,
-        object: fact.object.to_string(),
-        text: CleanText::derived(quote(&fact.text, 0)),
-        observed_at: fact.observed_at,
-    });
+    let facts = facts.into_iter().take(MOST_FACTS).map(of_fact);
     let logs = scope.logs.iter().take(MOST_LOGS).flat_map(|tail| {
         let lines: Vec<&str> = tail.text.lines().collect();
         let first = lines.len().saturating_sub(LAST_LINES);
@@ -78,7 +71,7 @@ pub fn seen(scope: &Clean<Scope>, quoted: &[Evidence]) -> Vec<Evidence> {
                 source: Source::Logs,
                 object: format!("{place} line {number}"),
                 text: CleanText::derived(quote(line, 0)),
-                observed_at: line.split_whitespace().next().and_then(|stamp| stamp.parse().ok()),
+                observed_at: stamp_of(line),
             })
             .collect::<Vec<_>>()
     });

@@ -118,9 +118,13 @@ pub fn classify(reader: Reader<'_>, said: &[(Origin, &CleanText)], scope: &Clean
     seen.calm(gaps)
 }
 
-/// The RFC 3339 stamp before a line of a log, where it has one.
+/// The RFC 3339 stamp before line `number` of a log, where it has one.
 fn stamp(tail: &LogTail, number: u32) -> Option<Timestamp> {
-    let line = tail.text.lines().nth(usize::try_from(number).ok()?.checked_sub(1)?)?;
+    stamp_of(tail.text.lines().nth(usize::try_from(number).ok()?.checked_sub(1)?)?)
+}
+
+/// The RFC 3339 stamp that a line begins with, where it has one.
+pub(super) fn stamp_of(line: &str) -> Option<Timestamp> {
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -329,7 +333,8 @@ impl Words<'_> {
     }
 }
 
-fn of_fact(fact: &Fact) -> Evidence {
+/// A fact as evidence that has no id yet.
+pub(super) fn of_fact(fact: &Fact) -> Evidence {
     Evidence {
         id: String::new(),
         source: fact.source,
