@@ -125,7 +125,7 @@ impl Records {
                     info!("incidents are kept: {}", self.place.describe());
                     Opened::Store(store)
                 }
-                Err(error) => Opened::Missing(error.in_words()),
+                Err(error) => Opened::Missing(error.to_string()),
             };
             *self.opened.write().unwrap_or_else(PoisonError::into_inner) = opened;
         }

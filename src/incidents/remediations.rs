@@ -92,14 +92,7 @@ impl Remediations<'_> {
         let decide = "UPDATE remediations SET status = $3, etag = $4, approver = $5, decided_at = $6, updated_at = $6 \
                       WHERE id = $1 AND etag = $2 AND status = 'proposed' AND expires_at > $6";
         let changed = work.run(decide, values![id, etag, to.as_str(), new_id(now), by, now]).await?;
-        let found = find(&mut work, id).await?;
-        work.commit().await?;
-        Ok(match found {
-            None => Decision::NotFound,
-            Some(found) if changed == 1 => Decision::Done(Box::new(found)),
-            Some(found) if found.status == RemediationStatus::Proposed && found.proposal.expires_at <= now => Decision::Expired,
-            Some(found) => Decision::Changed(Box::new(found)),
-        })
+        settled(work, id, changed, |found| found.status == RemediationStatus::Proposed && found.proposal.expires_at <= now).await
     }
 
     /// Takes an approved remediation to carry it out, having written down what undoes it. Of two who try, one gets it.
@@ -108,14 +101,7 @@ impl Remediations<'_> {
         let start = "UPDATE remediations SET status = 'applying', etag = $3, undo = $4, updated_at = $5 \
                      WHERE id = $1 AND etag = $2 AND status = 'approved' AND expires_at > $5";
         let changed = work.run(start, values![id, etag, new_id(now), undo, now]).await?;
-        let found = find(&mut work, id).await?;
-        work.commit().await?;
-        Ok(match found {
-            None => Decision::NotFound,
-            Some(found) if changed == 1 => Decision::Done(Box::new(found)),
-            Some(found) if found.status == RemediationStatus::Approved && found.proposal.expires_at <= now => Decision::Expired,
-            Some(found) => Decision::Changed(Box::new(found)),
-        })
+        settled(work, id, changed, |found| found.status == RemediationStatus::Approved && found.proposal.expires_at <= now).await
     }
 
     /// Says how it went on: from `applying` to `applied`, from there to `verified`, `undone` and so on.
@@ -131,13 +117,7 @@ impl Remediations<'_> {
         let advance =
             "UPDATE remediations SET status = $3, etag = $4, outcome = $5, updated_at = $6 WHERE id = $1 AND status = $2";
         let changed = work.run(advance, values![id, from.as_str(), to.as_str(), new_id(now), outcome, now]).await?;
-        let found = find(&mut work, id).await?;
-        work.commit().await?;
-        Ok(match found {
-            None => Decision::NotFound,
-            Some(found) if changed == 1 => Decision::Done(Box::new(found)),
-            Some(found) => Decision::Changed(Box::new(found)),
-        })
+        settled(work, id, changed, |_| false).await
     }
 
     /// Proposals and approvals whose time is over. Returns how many.
@@ -149,6 +129,24 @@ impl Remediations<'_> {
         work.commit().await?;
         Ok(expired)
     }
+}
+
+/// Ends an attempt that changed `changed` rows, and tells what it came to. `is_late` says of one that was not changed whether its
+/// time was over.
+async fn settled(
+    mut work: Work,
+    id: &str,
+    changed: u64,
+    is_late: impl Fn(&Remediation) -> bool + Send,
+) -> Result<Decision, StoreError> {
+    let found = find(&mut work, id).await?;
+    work.commit().await?;
+    Ok(match found {
+        None => Decision::NotFound,
+        Some(found) if changed == 1 => Decision::Done(Box::new(found)),
+        Some(found) if is_late(&found) => Decision::Expired,
+        Some(found) => Decision::Changed(Box::new(found)),
+    })
 }
 
 async fn find(work: &mut Work, id: &str) -> Result<Option<Remediation>, StoreError> {

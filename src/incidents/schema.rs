@@ -6,6 +6,8 @@ use super::database::{Database, Dialect, StoreError, values};
 
 struct Migration {
     version: i64,
+    /// What both understand; it runs first.
+    both: &'static str,
     sqlite: &'static str,
     postgres: &'static str,
 }
@@ -13,8 +15,9 @@ struct Migration {
 /// In order. A script that was released is never changed; what comes later is a further one.
 const MIGRATIONS: [Migration; 1] = [Migration {
     version: 1,
-    sqlite: include_str!("migrations/sqlite/0001_store.sql"),
-    postgres: include_str!("migrations/postgres/0001_store.sql"),
+    both: include_str!("migrations/0001_store.sql"),
+    sqlite: include_str!("migrations/sqlite/0001_audit_is_append_only.sql"),
+    postgres: include_str!("migrations/postgres/0001_audit_is_append_only.sql"),
 }];
 
 /// The schema that this version of the program speaks.
@@ -33,6 +36,7 @@ pub async fn migrate(database: &Database, now: Timestamp) -> Result<Result<(), i
         return Ok(Err(found));
     }
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > found) {
+        work.script(migration.both).await?;
         work.script(match work.dialect() {
             Dialect::Sqlite => migration.sqlite,
             Dialect::Postgres => migration.postgres,

@@ -38,13 +38,6 @@ pub enum OpenError {
     Newer { found: i64, known: i64 },
 }
 
-impl OpenError {
-    /// The reason in one line.
-    pub fn in_words(&self) -> String {
-        self.to_string()
-    }
-}
-
 /// What the store is and holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreStatus {

@@ -11,6 +11,7 @@ use crate::{
         diagnosis::{Answer, Diagnosis},
         evidence::Gap,
         incident::IncidentTarget,
+        object::Kind,
         symptom::CategoryId,
         target::Target,
     },
@@ -79,7 +80,7 @@ fn started(diagnosis: &Diagnosis, cluster_now: Timestamp) -> Timestamp {
 fn named(target: &Target) -> Option<IncidentTarget> {
     let whole = |kind: &str, name: &str| IncidentTarget {
         kind: kind.to_owned(),
-        namespace: target.namespace.clone().filter(|_| !matches!(kind, "node" | "namespace" | "pv" | "storageclass")),
+        namespace: target.namespace.clone().filter(|_| !Kind::of(kind).is_some_and(Kind::is_cluster_wide)),
         name: name.to_owned(),
     };
     if let (Some(kind), Some(name)) = (&target.kind, &target.name) {

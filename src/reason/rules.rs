@@ -10,6 +10,7 @@ use super::{
 };
 use crate::domain::{
     advice::{Draft, Playbook, Remedy},
+    object::Kind,
     parameters::Parameters,
     symptom::{CategoryId, Severity},
     target::Target,
@@ -296,7 +297,7 @@ fn workload(parameters: &Parameters) -> Option<String> {
 /// The object in trouble, for prose.
 fn named(parameters: &Parameters, target: &Target) -> String {
     let full = |kind: &str, name: &str| match parameters.get("namespace") {
-        Some(namespace) if !matches!(kind, "node" | "namespace" | "persistentvolume") => format!("{kind} {namespace}/{name}"),
+        Some(namespace) if !Kind::of(kind).is_some_and(Kind::is_cluster_wide) => format!("{kind} {namespace}/{name}"),
         Some(_) | None => format!("{kind} {name}"),
     };
     if let (Some(kind), Some(name)) = (&target.kind, &target.name) {
