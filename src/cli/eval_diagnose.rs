@@ -92,7 +92,7 @@ pub struct Figures {
     pub misses: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct ModelFigures {
     #[serde(flatten)]
     pub figures: Figures,
@@ -125,18 +125,7 @@ pub async fn run(arguments: &DiagnoseFiles, knowledge: &KnowledgeSettings, cases
     };
     let stages = app::with(stages, model);
     let (mut tally, mut times) = (Tally::default(), Vec::new());
-    let mut told = ModelFigures {
-        figures: Figures::default(),
-        answered: 0,
-        disagreements: 0,
-        unsupported: 0,
-        struck: 0,
-        input_tokens: 0,
-        output_tokens: 0,
-        median_ms: 0.0,
-        p95_ms: 0.0,
-        silences: Vec::new(),
-    };
+    let mut told = ModelFigures::default();
     for case in cases {
         let started = Instant::now();
         let answer = diagnosed(&stages, case, false).await?;

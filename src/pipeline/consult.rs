@@ -23,6 +23,7 @@ use crate::{
         merge::{self, Adopted},
         model::Model,
         prompt::Prompt,
+        replies::{Had, Silence},
         reply, template,
     },
 };
@@ -38,55 +39,51 @@ pub struct Case<'a> {
 }
 
 /// `answer` with what the model adds to it; without a usable reply the same answer, and the reason in its gaps.
-pub async fn consult(stages: &Stages, model: &Model, case: &Case<'_>, answer: Answer, pass: &mut Pass) -> Answer {
-    let brief = brief(stages, case, &answer);
-    let version = model.prompts.version();
-    let unavailable = |why: String, provider: Option<&str>, usage: (u64, u64)| {
-        let mut answer = answer.clone();
-        answer.llm = LlmUse {
-            status: LlmStatus::Unavailable,
-            reason: Some(why.clone()),
-            provider: provider.map(str::to_owned),
-            prompt_version: Some(version.to_owned()),
-            input_tokens: usage.0,
-            output_tokens: usage.1,
-            ..LlmUse::default()
-        };
-        answer.gaps.push(Gap::new("reason", "model", why));
-        answer
-    };
+pub async fn consult(stages: &Stages, model: &Model, case: &Case<'_>, mut answer: Answer, pass: &Pass) -> Answer {
     pass.listener.tell(Progress::Asking(model.replies.models()));
-    let prompt = match model.prompts.render(&brief, model.replies.max_input_tokens()) {
-        Ok(prompt) => prompt,
-        Err(error) => return unavailable(error.to_string(), None, (0, 0)),
-    };
+    match consulted(stages, model, case, &answer, pass).await {
+        Ok(merged) => merged,
+        Err(Silence { why, provider, usage }) => {
+            answer.llm = LlmUse {
+                status: LlmStatus::Unavailable,
+                reason: Some(why.clone()),
+                provider: provider.map(str::to_owned),
+                prompt_version: Some(model.prompts.version().to_owned()),
+                input_tokens: usage.0,
+                output_tokens: usage.1,
+                ..LlmUse::default()
+            };
+            answer.gaps.push(Gap::new("reason", "model", why));
+            answer
+        }
+    }
+}
+
+async fn consulted(stages: &Stages, model: &Model, case: &Case<'_>, answer: &Answer, pass: &Pass) -> Result<Answer, Silence> {
+    let unusable = |why: String| Silence { why, provider: None, usage: (0, 0) };
+    let brief = brief(stages, case, answer);
+    let version = model.prompts.version();
+    let prompt = model.prompts.render(&brief, model.replies.max_input_tokens()).map_err(|error| unusable(error.to_string()))?;
     let mut names = model.hides_names.then(|| Pseudonyms::new(names(case)));
-    let sent = match &mut names {
-        Some(names) => Prompt { user: names.hide(&prompt.user), ..prompt.clone() },
-        None => prompt.clone(),
-    };
-    let had = match model.replies.get(&sent, version, pass.deadline).await {
-        Ok(had) => had,
-        Err(silence) => return unavailable(silence.why, silence.provider, silence.usage),
-    };
-    let said = names.map_or_else(|| had.said.text.clone(), |names| names.restore(&had.said.text));
-    let checked = match reply::read(&said) {
-        Ok(reply) => check::check(reply, &brief, &prompt, &|command| assessed(stages, command)),
-        Err(why) => return unavailable(format!("the reply cannot be read: {why}"), None, (0, 0)),
-    };
-    let mut merged = merged(stages, &answer, &brief, checked);
-    let (input_tokens, output_tokens) = if had.cached { (0, 0) } else { (had.said.input_tokens, had.said.output_tokens) };
-    merged.llm = LlmUse {
+    let hidden = names.as_mut().map(|names| Prompt { user: names.hide(&prompt.user), ..prompt.clone() });
+    let Had { said, cached } = model.replies.get(hidden.as_ref().unwrap_or(&prompt), version, pass.deadline).await?;
+    let restored = names.map(|names| names.restore(&said.text));
+    let reply = reply::read(restored.as_deref().unwrap_or(&said.text))
+        .map_err(|why| unusable(format!("the reply cannot be read: {why}")))?;
+    let checked = check::check(reply, &brief, &prompt, &|command| assessed(stages, command));
+    let merged = merged(stages, answer, &brief, checked);
+    let (input_tokens, output_tokens) = if cached { (0, 0) } else { (said.input_tokens, said.output_tokens) };
+    let llm = LlmUse {
         status: LlmStatus::Ok,
-        provider: Some(had.said.provider),
-        model: Some(had.said.model),
+        provider: Some(said.provider),
+        model: Some(said.model),
         prompt_version: Some(version.to_owned()),
         input_tokens,
         output_tokens,
-        cached: had.cached,
+        cached,
         ..merged.llm
     };
-    merged
+    Ok(Answer { llm, ..merged })
 }
 
 /// Names that are known to be names; others are told by their form.

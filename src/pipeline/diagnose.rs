@@ -150,11 +150,11 @@ pub fn texts(question: &Question) -> Vec<(Origin, &CleanText)> {
 }
 
 /// From what was found to the answer.
-async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timings: Timings, pass: &mut Pass) -> Answer {
+async fn answer(stages: &Stages, question: &Question, mut looked: Looked, mut timings: Timings, pass: &mut Pass) -> Answer {
     let listener = pass.listener.clone();
     looked.found.findings.iter().for_each(|finding| listener.tell(Progress::Finding(finding)));
     looked.found.evidence.iter().for_each(|evidence| listener.tell(Progress::Evidence(evidence)));
-    let mut answer = by_rules(stages, &looked, &mut timings, pass).await;
+    let mut answer = by_rules(stages, &mut looked, &mut timings, pass).await;
     let Looked { found, target, scope, .. } = looked;
     // Whether something is wrong at all is for the cluster and the rules to say.
     let may_add = matches!(found.reading, Reading::Known | Reading::UnknownError);
@@ -176,8 +176,8 @@ async fn answer(stages: &Stages, question: &Question, looked: Looked, mut timing
     Answer { timings_ms: timings.spent, ..answer }
 }
 
-/// What the rules say, with runbooks and the risk of each command.
-async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, pass: &mut Pass) -> Answer {
+/// What the rules say, with runbooks and the risk of each command. Findings, evidence and gaps go over into the answer.
+async fn by_rules(stages: &Stages, looked: &mut Looked, timings: &mut Timings, pass: &mut Pass) -> Answer {
     let Looked { found, target, lead, is_named, .. } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
@@ -193,7 +193,7 @@ async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, pass:
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
-    let useful = |draft: &Draft| !is_named || !draft.placeholders.iter().any(|place| NAMES.contains(&place.as_str()));
+    let useful = |draft: &Draft| !*is_named || !draft.placeholders.iter().any(|place| NAMES.contains(&place.as_str()));
     let fix_commands = advice.commands.into_iter().filter(useful).map(|draft| guarded(stages, draft, &cited)).collect();
     timings.lap("guard");
 
@@ -202,7 +202,7 @@ async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, pass:
         Reading::Healthy => 0.8,
         Reading::NoError { .. } => 0.2,
     };
-    let mut gaps = found.gaps.clone();
+    let mut gaps = std::mem::take(&mut found.gaps);
     gaps.extend(stages.gaps.iter().cloned());
     gaps.extend(runbooks.gaps);
     // They tell what servers answered.
@@ -213,14 +213,14 @@ async fn by_rules(stages: &Stages, looked: &Looked, timings: &mut Timings, pass:
         severity: advice.severity,
         error_category: category,
         confidence,
-        root_cause: lead.clone().unwrap_or_default() + &advice.root_cause,
+        root_cause: lead.take().unwrap_or_default() + &advice.root_cause,
         explanation: explanation.join(" "),
         fix_commands,
         prevention_tips: advice.prevention,
         related_runbooks: runbooks.related,
         runbook_passages: runbooks.passages,
-        findings: found.findings.clone(),
-        evidence: found.evidence.clone(),
+        findings: std::mem::take(&mut found.findings),
+        evidence: std::mem::take(&mut found.evidence),
         gaps,
         cluster_health: None,
         incident_id: None,
