@@ -13,8 +13,7 @@ const MAYBE_BYTES: usize = 4096;
 
 pub fn equals(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'static str, at: usize) {
     let text = scan.bytes;
-    let previous = text[..key.start].iter().rev().copied().find(|byte| !matches!(byte, b' ' | b'\t'));
-    let until = if previous == Some(b';') {
+    let until = if follows_pair(&text[key.start.saturating_sub(BEFORE_BYTES)..key.start]) {
         Until::Semicolon
     } else if begins_line(text, key) && is_among_assignments(text, key, at) {
         Until::Line
@@ -36,6 +35,13 @@ pub fn equals(scan: &mut Scan<'_, '_>, key: &Key<'_>, tells: Tells, kind: &'stat
     if is_one {
         scan.mask(found.start, found.end, kind);
     }
+}
+
+/// The key is one of a connection string, whose values go on to the next semicolon: `Server=db;Password=two words;`. A semicolon of
+/// a sentence has no pair before it.
+fn follows_pair(before: &[u8]) -> bool {
+    let Some(before) = before.trim_ascii_end().strip_suffix(b";") else { return false };
+    before.rsplit(|byte| matches!(byte, b';' | b'\n')).next().is_some_and(|pair| pair.contains(&b'='))
 }
 
 /// What only may be a value is looked at so far: the next key may be near.

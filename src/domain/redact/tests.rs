@@ -109,6 +109,13 @@ fn a_key_that_is_cut_off_is_masked_to_its_last_line() {
 }
 
 #[test]
+fn what_a_sentence_says_behind_a_secret_stays() {
+    let text = "back-off 5m0s restarting failed container; DB_PASSWORD=hunter2xyz exit code 137";
+    assert_eq!(clean(text), text.replace("hunter2xyz", "[REDACTED:password:1]"));
+    assert_eq!(clean("Server=db; Password=two words; User=x"), "Server=db; Password=[REDACTED:password:1]; User=x");
+}
+
+#[test]
 fn a_mark_stays_whole() {
     let text = "DB_PASSWORD: \"kind: Secret\ndata:\n  a: [REDACTED:password:1]\n Pwd=[REDACTED:password:1]";
     assert!(!clean(text).contains("[REDACTED:["), "{}", clean(text));
