@@ -127,7 +127,9 @@ fn is_taken_from(quote: &str, line: &str) -> bool {
 #[track_caller]
 fn is_sound(stages: &Arc<Stages>, text: &str) {
     let found = classified(stages, text);
-    let lines: Vec<&str> = text.lines().collect();
+    // What is quoted has passed redaction.
+    let clean = stages.redactor.clean(text);
+    let lines: Vec<&str> = clean.lines().collect();
     for evidence in &found.evidence {
         let number = evidence.object.strip_prefix("error_message line ").and_then(|number| number.parse::<usize>().ok());
         let line = number.and_then(|number| lines.get(number - 1));
