@@ -4,6 +4,7 @@
 
 pub mod accept;
 pub mod body;
+pub mod caller;
 pub mod client;
 pub mod cluster_health;
 pub mod diagnose;
