@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod advice;
+pub mod alert;
 pub mod audit;
 pub mod diagnosis;
 pub mod evidence;

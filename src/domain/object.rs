@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// Longest name of a Kubernetes object.
+pub const MAX_NAME_BYTES: usize = 253;
+
 /// The kinds of objects that are looked at, as `kubectl` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -130,9 +133,21 @@ impl fmt::Display for ObjectRef {
     }
 }
 
+/// RFC 1123 subdomain: what most objects are named by, and nothing that a shell would read otherwise.
+pub fn is_kubernetes_name(name: &str) -> bool {
+    let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.len() <= MAX_NAME_BYTES
+        && name.split('.').all(|label| {
+            let bytes = label.as_bytes();
+            bytes.first().is_some_and(is_edge)
+                && bytes.last().is_some_and(is_edge)
+                && bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Kind, NAMES, ObjectRef};
+    use super::{Kind, NAMES, ObjectRef, is_kubernetes_name};
 
     #[test]
     fn every_kind_is_found_by_each_of_its_names() {
@@ -148,5 +163,15 @@ mod tests {
     fn only_objects_of_a_namespace_print_it() {
         assert_eq!(ObjectRef::new(Kind::Pod, Some("shop"), "api-0").to_string(), "pod/shop/api-0");
         assert_eq!(ObjectRef::new(Kind::Node, Some("shop"), "node-a").to_string(), "node/node-a");
+    }
+
+    #[test]
+    fn kubernetes_names_are_rfc_1123() {
+        for name in ["a", "api-server-7d9f8b6c5-xk4jn", "node-1.eu-west.example.com", "0", &"a".repeat(253)] {
+            assert!(is_kubernetes_name(name), "{name}");
+        }
+        for name in ["", "-a", "a-", "a..b", ".a", "A", "a_b", "a b", "a;b", "$(x)", "a/b", "é", "a\n", &"a".repeat(254)] {
+            assert!(!is_kubernetes_name(name), "{name}");
+        }
     }
 }

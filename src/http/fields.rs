@@ -6,12 +6,12 @@ use super::{
     json::Json,
     problem::{Code, FieldError, Problem},
 };
+use crate::domain::object::MAX_NAME_BYTES;
+
+pub use crate::domain::object::is_kubernetes_name;
 
 /// Longest text that is read: `error_message` and `logs`.
 pub const MAX_TEXT_BYTES: usize = 256 << 10;
-
-/// Longest name of a Kubernetes object.
-const MAX_NAME_BYTES: usize = 253;
 
 /// Fields that are named as wrong in one answer.
 const MAX_ERRORS: usize = 16;
@@ -227,31 +227,4 @@ pub fn pointer_in(parent: &str, name: &str, most_bytes: usize) -> String {
 /// `#/target/namespace` as a sentence names it.
 fn shown(pointer: &str) -> &str {
     pointer.strip_prefix("#/").unwrap_or(pointer)
-}
-
-/// RFC 1123 subdomain: what most objects are named by, and nothing that a shell would read otherwise.
-pub fn is_kubernetes_name(name: &str) -> bool {
-    let is_edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    name.len() <= MAX_NAME_BYTES
-        && name.split('.').all(|label| {
-            let bytes = label.as_bytes();
-            bytes.first().is_some_and(is_edge)
-                && bytes.last().is_some_and(is_edge)
-                && bytes.iter().all(|byte| is_edge(byte) || *byte == b'-')
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_kubernetes_name;
-
-    #[test]
-    fn kubernetes_names_are_rfc_1123() {
-        for name in ["a", "api-server-7d9f8b6c5-xk4jn", "node-1.eu-west.example.com", "0", &"a".repeat(253)] {
-            assert!(is_kubernetes_name(name), "{name}");
-        }
-        for name in ["", "-a", "a-", "a..b", ".a", "A", "a_b", "a b", "a;b", "$(x)", "a/b", "é", "a\n", &"a".repeat(254)] {
-            assert!(!is_kubernetes_name(name), "{name}");
-        }
-    }
 }
