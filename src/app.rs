@@ -153,6 +153,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         redactor,
         cluster: Arc::new(cluster),
         records: Arc::new(Records::off()),
+        alerts: Arc::default(),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),

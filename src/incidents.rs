@@ -5,7 +5,8 @@
 //!                                                  |- incidents()    record, read, change, count
 //!                                                  |- audit()        begin and complete, verify the chain
 //!                                                  |- remediations() propose, decide once, carry on
-//!                                                  |- queue()        alerts, taken by one worker at a time
+//!                                                  |- queue()        alerts that wait, taken by one worker at a time
+//!                                                  |- firing()       alerts that fire, and the incidents that they belong to
 //!                                                  '- leases(), claims(), flags(), budgets()
 //! ```
 //! No method reads a clock: the time is an argument. No text is changed or looked into: what comes in is redacted already.
@@ -15,6 +16,7 @@ mod budget;
 mod change;
 mod coordinate;
 mod database;
+mod firing;
 mod postgres;
 mod queue;
 mod read;
@@ -38,7 +40,8 @@ pub use self::{
     change::{Changed, NewEntry},
     coordinate::{Claims, Flags, Leases},
     database::StoreError,
-    queue::{Alert, AlertQueue, Pushed, QueueCounts, TakenAlert},
+    firing::{Belongs, Ended, Firing, KnownIncident, SeenAlert},
+    queue::{AlertQueue, Pushed, QueueCounts, Released, TakenAlert, WaitingAlert},
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
     remediations::{Decision, Remediations},

@@ -1,5 +1,6 @@
 //! What Faultline does for its users: one public function per question, each the order of the stages and nothing else.
 
+pub mod alerts;
 pub mod cluster_health;
 mod consult;
 pub mod diagnose;
@@ -37,6 +38,8 @@ pub struct Stages {
     pub cluster: Arc<Cluster>,
     /// Where incidents are kept.
     pub records: Arc<Records>,
+    /// Where alerts come in.
+    pub alerts: Arc<alerts::Intake>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

@@ -46,7 +46,7 @@ impl Incidents<'_> {
     /// Adds a line to the history. Its words are found by a search.
     pub async fn add(&self, id: &str, entry: &NewEntry, now: Timestamp) -> Result<Changed, StoreError> {
         let mut work = self.database.write().await?;
-        if status(&mut work, id).await?.is_none() {
+        if lock(&mut work, id).await?.is_none() {
             return Ok(Changed::NotFound);
         }
         append(&mut work, id, entry, now).await?;
@@ -76,27 +76,42 @@ impl Incidents<'_> {
     /// Statuses only advance here; only a new sighting opens an incident again.
     async fn advance(&self, id: &str, to: Status, entry: &NewEntry, now: Timestamp) -> Result<Changed, StoreError> {
         let mut work = self.database.write().await?;
-        let Some(from) = status(&mut work, id).await? else { return Ok(Changed::NotFound) };
-        if from >= to {
+        let Some(from) = lock(&mut work, id).await? else { return Ok(Changed::NotFound) };
+        if !advance(&mut work, id, from, to, entry, now).await? {
             return Ok(Changed::AlreadySo);
         }
-        let column = match to {
-            Status::Open | Status::Acknowledged => "acknowledged_at",
-            Status::Mitigated => "mitigated_at",
-            Status::Resolved => "resolved_at",
-        };
-        let update = format!(
-            "UPDATE incidents SET status = $2, {column} = CASE WHEN detected_at > $3 THEN detected_at ELSE $3 END WHERE id = $1"
-        );
-        work.run(&update, values![id, to.as_str(), now]).await?;
-        append(&mut work, id, entry, now).await?;
         work.commit().await?;
         Ok(Changed::Done)
     }
 }
 
-/// `None` = there is no such incident. In Postgres nobody else changes it until this transaction ends.
-async fn status(work: &mut Work, id: &str) -> Result<Option<Status>, StoreError> {
+/// Advances the status of an incident that is locked. `false` = it is that far already.
+pub(super) async fn advance(
+    work: &mut Work,
+    id: &str,
+    from: Status,
+    to: Status,
+    entry: &NewEntry,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if from >= to {
+        return Ok(false);
+    }
+    let column = match to {
+        Status::Open | Status::Acknowledged => "acknowledged_at",
+        Status::Mitigated => "mitigated_at",
+        Status::Resolved => "resolved_at",
+    };
+    let update = format!(
+        "UPDATE incidents SET status = $2, {column} = CASE WHEN detected_at > $3 THEN detected_at ELSE $3 END WHERE id = $1"
+    );
+    work.run(&update, values![id, to.as_str(), now]).await?;
+    append(work, id, entry, now).await?;
+    Ok(true)
+}
+
+/// How far an incident is, which nobody else changes until this transaction ends. `None` = there is no such incident.
+pub(super) async fn lock(work: &mut Work, id: &str) -> Result<Option<Status>, StoreError> {
     work.lock(&format!("incident id {id}")).await?;
     let row = work.row("SELECT status FROM incidents WHERE id = $1", values![id]).await?;
     row.map(|row| row.named("status", Status::of)).transpose()

@@ -46,6 +46,8 @@ pub enum Seen {
     },
     /// Something was done to the target, or is about to be.
     Action(NewEntry),
+    /// Alerts that [`super::Firing`] writes down by itself.
+    FiringAlerts,
 }
 
 impl Sighting {
@@ -82,35 +84,17 @@ pub enum Outcome {
 pub const REOPEN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Longest title.
-const TITLE_BYTES: usize = 512;
+pub(super) const TITLE_BYTES: usize = 512;
 /// Diagnoses of one incident that are kept, the newest.
 const KEPT_DIAGNOSES: i64 = 50;
 /// From this many entries on, alerts and diagnoses are only counted.
-const MANY_ENTRIES: u64 = 500;
+pub(super) const MANY_ENTRIES: u64 = 500;
 
 impl Incidents<'_> {
     /// Opens an incident for what was seen, or adds it to the one that is open for the same target and category.
     pub async fn record(&self, sighting: &Sighting, now: Timestamp) -> Result<Recorded, StoreError> {
-        let key = format!("{}|{}", sighting.target, sighting.category);
         let mut work = self.database.write().await?;
-        work.lock(&format!("incident {key}")).await?;
-        let (found, outcome) = match last_of(&mut work, &key).await? {
-            Some(incident) if incident.status != Status::Resolved => (incident, Outcome::Updated),
-            Some(incident) if incident.resolved_at.is_some_and(|ended| now.duration_since(ended) <= REOPEN_WITHIN) => {
-                (incident, Outcome::Reopened)
-            }
-            Some(_) | None => (open(&mut work, &key, sighting, now).await?, Outcome::Opened),
-        };
-        if outcome == Outcome::Reopened {
-            let reopen = "UPDATE incidents SET status = 'open', resolved_at = NULL, mitigated_at = NULL, acknowledged_at = NULL, \
-                          reopened = reopened + 1 WHERE id = $1";
-            work.run(reopen, values![&found.id]).await?;
-            append(&mut work, &found.id, &NewEntry::new(EntryKind::Reopened, "seen again soon after it was resolved"), now)
-                .await?;
-        }
-        let severity = found.severity.max(sighting.severity);
-        let update = "UPDATE incidents SET severity = $2, last_seen_at = $3, version = version + 1 WHERE id = $1";
-        work.run(update, values![&found.id, severity.as_str(), now.max(found.last_seen_at)]).await?;
+        let (found, outcome) = sight(&mut work, sighting, now).await?;
         keep(&mut work, &found, sighting, now).await?;
         work.commit().await?;
         Ok(Recorded { incident_id: found.id, outcome })
@@ -138,6 +122,29 @@ impl Incidents<'_> {
         work.commit().await?;
         Ok(rows.len())
     }
+}
+
+/// The incident of a sighting, open from now on. What was seen is for [`keep`] to write down.
+pub(super) async fn sight(work: &mut Work, sighting: &Sighting, now: Timestamp) -> Result<(Incident, Outcome), StoreError> {
+    let key = format!("{}|{}", sighting.target, sighting.category);
+    work.lock(&format!("incident {key}")).await?;
+    let (found, outcome) = match last_of(work, &key).await? {
+        Some(incident) if incident.status != Status::Resolved => (incident, Outcome::Updated),
+        Some(incident) if incident.resolved_at.is_some_and(|ended| now.duration_since(ended) <= REOPEN_WITHIN) => {
+            (incident, Outcome::Reopened)
+        }
+        Some(_) | None => (open(work, &key, sighting, now).await?, Outcome::Opened),
+    };
+    if outcome == Outcome::Reopened {
+        let reopen = "UPDATE incidents SET status = 'open', resolved_at = NULL, mitigated_at = NULL, acknowledged_at = NULL, \
+                      reopened = reopened + 1 WHERE id = $1";
+        work.run(reopen, values![&found.id]).await?;
+        append(work, &found.id, &NewEntry::new(EntryKind::Reopened, "seen again soon after it was resolved"), now).await?;
+    }
+    let severity = found.severity.max(sighting.severity);
+    let update = "UPDATE incidents SET severity = $2, last_seen_at = $3, version = version + 1 WHERE id = $1";
+    work.run(update, values![&found.id, severity.as_str(), now.max(found.last_seen_at)]).await?;
+    Ok((Incident { severity, ..found }, outcome))
 }
 
 /// The incident of that key that is open, else the one that ended last.
@@ -178,7 +185,7 @@ async fn open(work: &mut Work, key: &str, sighting: &Sighting, now: Timestamp) -
 }
 
 /// Writes down what was seen.
-async fn keep(work: &mut Work, found: &Incident, sighting: &Sighting, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn keep(work: &mut Work, found: &Incident, sighting: &Sighting, now: Timestamp) -> Result<(), StoreError> {
     let id = &found.id;
     let entries = work.number("SELECT entries FROM incidents WHERE id = $1", values![id]).await?;
     let is_full = u64::try_from(entries).unwrap_or_default() >= MANY_ENTRIES;
@@ -211,6 +218,7 @@ async fn keep(work: &mut Work, found: &Incident, sighting: &Sighting, now: Times
             }
         }
         Seen::Action(entry) => append(work, id, entry, now).await?,
+        Seen::FiringAlerts => {}
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Audit, Budgets, Claims, Flags, Leases,
     database::{Database, StoreError},
+    firing::Firing,
     postgres,
     queue::AlertQueue,
     remediations::Remediations,
@@ -49,8 +50,19 @@ pub struct StoreStatus {
     pub size_bytes: i64,
 }
 
-const TABLES: [&str; 10] =
-    ["incidents", "timeline", "diagnoses", "audit", "remediations", "alert_queue", "spendings", "flags", "leases", "claims"];
+const TABLES: [&str; 11] = [
+    "incidents",
+    "timeline",
+    "diagnoses",
+    "audit",
+    "remediations",
+    "alert_queue",
+    "firing_alerts",
+    "spendings",
+    "flags",
+    "leases",
+    "claims",
+];
 
 impl Store {
     /// Opens the store and brings its tables up to date.
@@ -92,6 +104,10 @@ impl Store {
 
     pub fn queue(&self) -> AlertQueue<'_> {
         AlertQueue { database: &self.database }
+    }
+
+    pub fn firing(&self) -> Firing<'_> {
+        Firing { database: &self.database }
     }
 
     pub fn budgets(&self) -> Budgets<'_> {

@@ -40,6 +40,8 @@ pub struct Question {
     pub include_cluster_health: bool,
     /// No language model is to be asked.
     pub without_llm: bool,
+    /// File of the runbook that whoever asks already names. `None` = they name none.
+    pub runbook: Option<String>,
 }
 
 /// When and under which id a diagnosis is made; time and randomness are the caller's.
@@ -154,7 +156,7 @@ async fn answer(stages: &Stages, question: &Question, mut looked: Looked, mut ti
     let listener = pass.listener.clone();
     looked.found.findings.iter().for_each(|finding| listener.tell(Progress::Finding(finding)));
     looked.found.evidence.iter().for_each(|evidence| listener.tell(Progress::Evidence(evidence)));
-    let mut answer = by_rules(stages, &mut looked, &mut timings, pass).await;
+    let mut answer = by_rules(stages, &mut looked, question.runbook.as_ref(), &mut timings, pass).await;
     let Looked { found, target, scope, .. } = looked;
     // Whether something is wrong at all is for the cluster and the rules to say.
     let may_add = matches!(found.reading, Reading::Known | Reading::UnknownError);
@@ -177,7 +179,13 @@ async fn answer(stages: &Stages, question: &Question, mut looked: Looked, mut ti
 }
 
 /// What the rules say, with runbooks and the risk of each command. Findings, evidence and gaps go over into the answer.
-async fn by_rules(stages: &Stages, looked: &mut Looked, timings: &mut Timings, pass: &mut Pass) -> Answer {
+async fn by_rules(
+    stages: &Stages,
+    looked: &mut Looked,
+    runbook: Option<&String>,
+    timings: &mut Timings,
+    pass: &mut Pass,
+) -> Answer {
     let Looked { found, target, lead, is_named, .. } = looked;
     let category = match found.reading {
         Reading::Healthy => CategoryId::new(CategoryId::HEALTHY),
@@ -188,7 +196,7 @@ async fn by_rules(stages: &Stages, looked: &mut Looked, timings: &mut Timings, p
     let advice = advice(stages, found, &category, target);
     timings.lap("reason");
 
-    let runbooks = runbooks(stages, found, &advice).await;
+    let runbooks = runbooks(stages, found, runbook, &advice).await;
     runbooks.passages.iter().for_each(|passage| pass.listener.tell(Progress::Runbook(passage)));
     timings.lap("retrieve");
 
@@ -248,10 +256,10 @@ struct Runbooks {
     gaps: Vec<Gap>,
 }
 
-/// The category's own runbook first, then what the text itself is nearest to.
-async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> Runbooks {
+/// The runbook that was named first, then the category's own, then what the text itself is nearest to.
+async fn runbooks(stages: &Stages, found: &Classification, named: Option<&String>, advice: &Advice) -> Runbooks {
     if matches!(found.reading, Reading::Healthy | Reading::NoError { .. }) {
-        return Runbooks { related: Vec::new(), passages: Vec::new(), gaps: stages.retriever.gaps() };
+        return Runbooks { related: named.cloned().into_iter().collect(), passages: Vec::new(), gaps: stages.retriever.gaps() };
     }
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
     let names: Vec<&str> = NAMED_THINGS.iter().filter_map(|thing| found.parameters.get(thing)).map(bare_name).collect();
@@ -260,11 +268,11 @@ async fn runbooks(stages: &Stages, found: &Classification, advice: &Advice) -> R
     // In a diagnosis only what fits is named; whoever asks for suggestions gets what is worth a look.
     let suggestions: Vec<_> = found.suggestions.into_iter().filter(|one| one.score >= NO_FIT_BELOW).collect();
     let library = stages.retriever.library();
-    let own = advice.runbook.iter().filter(|id| library.get(id).is_some()).cloned();
-    let mut related: Vec<String> = own.collect();
-    for suggestion in &suggestions {
-        if !related.contains(&suggestion.runbook) {
-            related.push(suggestion.runbook.clone());
+    let own = advice.runbook.iter().filter(|id| library.get(id).is_some());
+    let mut related: Vec<String> = Vec::new();
+    for file in named.into_iter().chain(own).chain(suggestions.iter().map(|suggestion| &suggestion.runbook)) {
+        if !related.contains(file) {
+            related.push(file.clone());
         }
     }
     related.truncate(PASSAGES);

@@ -80,7 +80,7 @@ pub async fn change(
     done.map_err(failed)
 }
 
-fn store(stages: &Stages) -> Result<Store, NoAnswer> {
+pub(super) fn store(stages: &Stages) -> Result<Store, NoAnswer> {
     stages.records.store().ok_or_else(|| NoAnswer::NoStore(stages.records.why_none().unwrap_or_default()))
 }
 
@@ -88,7 +88,7 @@ fn of(store: &Store) -> Incidents<'_> {
     store.incidents()
 }
 
-fn failed(error: StoreError) -> NoAnswer {
+pub(super) fn failed(error: StoreError) -> NoAnswer {
     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
     error!(%error, cause, "the store of incidents failed");
     NoAnswer::Failed

@@ -62,6 +62,28 @@ fn url_in(library: &Library, file: &str, anchor: &str) -> String {
     url
 }
 
+/// The runbook that somebody means by an address or a name: the last part of a path, whatever its case, without `.md`, query
+/// and anchor, is the id or the title of one. `None` = none is called so.
+pub fn meant_by(stages: &Stages, address: &str) -> Option<String> {
+    let path = address.split(['?', '#']).next().unwrap_or(address).trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or(path);
+    let bare = last.get(..last.len().saturating_sub(3)).filter(|_| last.to_ascii_lowercase().ends_with(".md")).unwrap_or(last);
+    if bare.is_empty() {
+        return None;
+    }
+    let library = stages.retriever.library();
+    let words = |text: &str| -> Vec<String> {
+        text.replace("%20", " ")
+            .to_lowercase()
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let titled = || library.runbooks().iter().find(|runbook| words(&runbook.title) == words(bare));
+    library.get(bare).or_else(titled).map(|runbook| runbook.file.clone())
+}
+
 fn summary(library: &Library, runbook: &Runbook) -> Summary {
     Summary {
         id: library.id(runbook).to_owned(),
