@@ -1,5 +1,6 @@
 //! The process: its chosen parts, made once from the settings, and its life from start to drain.
 
+pub mod alerts;
 mod records;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -15,7 +16,10 @@ use crate::{
     domain::redact::{Redactor, user::UserRule},
     http::{self, metrics, server},
     incidents::{Records, Retention},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
+    pipeline::{
+        REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, alerts::Intake, cluster_health::Pictures,
+        diagnose,
+    },
     reason::{
         client::Providers,
         model::{Model, ModelSettings},
@@ -66,6 +70,7 @@ impl App {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
         let mut stages = with_model(stages, &settings.model)?;
         stages.records = Arc::new(records(&settings.store.place).await?);
+        stages.alerts = Arc::new(Intake::new(settings.alerts.alert_queue_size as usize));
         Ok(Self { settings, stages: Arc::new(stages) })
     }
 
@@ -87,6 +92,7 @@ impl App {
         let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
         let records = Arc::clone(&self.stages.records);
         let record_keeping = tokio::spawn(records::keep(Arc::clone(&records), retention));
+        let workers = alerts::Workers::start(&self.stages, &self.settings.alerts, settings.request_timeout());
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
         info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
@@ -96,6 +102,7 @@ impl App {
             signals.next().await;
             lifecycle.begin_stopping();
             info!(grace_seconds = grace.as_secs(), "stopping: requests in work may finish");
+            workers.begin_stopping();
             let _ = stopping.send(());
             signals.next().await;
         };
@@ -112,6 +119,7 @@ impl App {
         connection.abort();
         fresh.abort();
         record_keeping.abort();
+        workers.stopped().await;
         records.close().await;
         Ok(())
     }

@@ -8,8 +8,8 @@ use clap::{
 };
 
 use crate::{
-    cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, reason::model::ModelSettings,
-    retrieve::settings::RetrievalSettings, telemetry::LogSettings,
+    cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, pipeline::alerts::AlertSettings,
+    reason::model::ModelSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings,
 };
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub model: ModelSettings,
     #[command(flatten)]
     pub store: StoreSettings,
+    #[command(flatten)]
+    pub alerts: AlertSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -163,6 +165,8 @@ mod tests {
             ("--llm-timeout-seconds", "0"),
             ("--llm-price-input-per-mtok", "-1"),
             ("--openai-max-tokens-field", "tokens"),
+            ("--alert-queue-size", "0"),
+            ("--alert-workers", "17"),
             ("--log-level", "shouting=very=loud"),
             ("--log-format", "xml"),
         ];

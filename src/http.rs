@@ -3,6 +3,7 @@
 //! Wire names and shapes are those of `http/openapi.yaml`, which a test compares with the routes and real answers.
 
 pub mod accept;
+pub mod alertmanager;
 pub mod body;
 pub mod caller;
 pub mod client;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub metrics: Metrics,
     pub lifecycle: Lifecycle,
     pub permits: Arc<Semaphore>,
+    /// Notifications of alerts that are read at the same time.
+    pub notifications: Semaphore,
     pub body_deadline: Duration,
     pub work_deadline: Duration,
 }
@@ -99,6 +102,7 @@ pub const PATHS: &[&str] = &[
     "/incidents/{id}/notes",
     "/incidents/{id}/acknowledge",
     "/incidents/{id}/resolve",
+    "/webhooks/alertmanager",
     "/",
     "/health",
     "/livez",
@@ -129,6 +133,8 @@ fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> 
         Some(limit) => working.route_layer(ServiceBuilder::new().map_response(rate_limit::announce).layer(limit)),
         None => working,
     };
+    // What is refused here for its number would be lost: its own queue is its limit.
+    let webhooks = Router::new().route("/webhooks/alertmanager", post(alertmanager::handler));
     // These answer whatever happens.
     let always = Router::new()
         .route("/", get(page::home))
@@ -139,7 +145,7 @@ fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> 
         .route("/openapi.json", get(openapi::json))
         .route("/docs", get(openapi::docs))
         .route("/problems/{code}", get(openapi::problem));
-    working.merge(always)
+    working.merge(webhooks).merge(always)
 }
 
 /// The routes as metrics name them: with and without the prefix.
@@ -157,6 +163,7 @@ impl Shared {
             permits: Arc::new(Semaphore::new(
                 usize::try_from(settings.max_concurrent_requests).unwrap_or(Semaphore::MAX_PERMITS),
             )),
+            notifications: Semaphore::new(alertmanager::AT_ONCE),
             body_deadline: settings.request_timeout().min(BODY_DEADLINE),
             work_deadline: settings.request_timeout(),
         }

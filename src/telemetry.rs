@@ -11,7 +11,13 @@ use clap::{Args, ValueEnum};
 use metrics::{counter, gauge, histogram};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::{domain::redact::Redactor, http::metrics as http_metrics, reason::client::Observed};
+use crate::{
+    domain::redact::Redactor,
+    http::metrics as http_metrics,
+    incidents::QueueCounts,
+    pipeline::alerts::work::{Diagnosed, Round},
+    reason::client::Observed,
+};
 
 /// What is logged and how.
 #[derive(Clone, Debug, Args)]
@@ -114,4 +120,35 @@ pub fn model_asked(observed: &Observed) {
     if let Some(cost) = observed.cost {
         gauge!("faultline_llm_cost_total", "provider" => provider).increment(cost);
     }
+}
+
+/// Counts what a round of work at alerts did.
+pub fn alerts_worked(round: &Round) {
+    let outcome = round.diagnosed.map(|diagnosed| match diagnosed {
+        Diagnosed::Known => "known",
+        Diagnosed::Unknown => "unknown",
+        Diagnosed::Failed => "failed",
+    });
+    if let Some(outcome) = outcome {
+        counter!("faultline_alert_diagnoses_total", "outcome" => outcome).increment(1);
+    }
+    let coalesced = round.fired.saturating_sub(usize::from(outcome.is_some()));
+    counter!("faultline_alerts_coalesced_total").increment(coalesced as u64);
+    alerts_given_up(round.given_up);
+    let lag = histogram!("faultline_alert_lag_seconds");
+    for waited in &round.waited {
+        lag.record(waited.as_secs_f64());
+    }
+}
+
+pub fn alerts_given_up(number: usize) {
+    counter!("faultline_alerts_given_up_total").increment(number as u64);
+}
+
+/// Tells how full the queue of alerts is.
+pub fn alerts_waiting(counts: QueueCounts, most: usize) {
+    for (state, number) in [("queued", counts.queued), ("in_work", counts.taken), ("given_up", counts.given_up)] {
+        gauge!("faultline_alert_queue_depth", "state" => state).set(number as f64);
+    }
+    gauge!("faultline_alert_queue_limit").set(most as f64);
 }

@@ -26,15 +26,18 @@ pub struct Document {
 
 /// Reads the whole body as one JSON document.
 pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result<Document, Problem> {
-    let collected = tokio::time::timeout(deadline, collect(body)).await;
+    let text = read_text(headers, body, deadline, MAX_BODY_BYTES).await?;
+    let json = serde_json::from_str(&text)
+        .map_err(|error| Problem::new(Code::InvalidJson, format!("the body is not valid JSON: {error}")))?;
+    Ok(Document { json, size_bytes: text.len() })
+}
+
+/// Reads the whole body, at most `most_bytes` of it, as text that says it is JSON.
+pub async fn read_text(headers: &HeaderMap, body: Body, deadline: Duration, most_bytes: usize) -> Result<String, Problem> {
+    let collected = tokio::time::timeout(deadline, collect(body, most_bytes)).await;
     let bytes = collected.map_err(|_| Problem::of(Code::BodyTimeout))??;
     require_json(headers)?;
-    let Ok(text) = std::str::from_utf8(&bytes) else {
-        return Err(Problem::of(Code::InvalidUtf8));
-    };
-    let json = serde_json::from_str(text)
-        .map_err(|error| Problem::new(Code::InvalidJson, format!("the body is not valid JSON: {error}")))?;
-    Ok(Document { json, size_bytes: bytes.len() })
+    String::from_utf8(bytes.into()).map_err(|_| Problem::of(Code::InvalidUtf8))
 }
 
 /// `application/json` or any `application/*+json`, in UTF-8.
@@ -55,12 +58,12 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// All bytes of the body. The usual body is one frame and is not copied.
-async fn collect(mut body: Body) -> Result<Bytes, Problem> {
+async fn collect(mut body: Body, most_bytes: usize) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut rest: Vec<u8> = Vec::new();
     let mut seen_bytes = 0;
     if body.size_hint().lower() > MAX_DRAINED_BYTES {
-        return Err(too_large());
+        return Err(too_large(most_bytes));
     }
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let Ok(data) = frame.map_err(|_| Problem::of(Code::IncompleteBody))?.into_data() else {
@@ -70,7 +73,7 @@ async fn collect(mut body: Body) -> Result<Bytes, Problem> {
         if seen_bytes as u64 > MAX_DRAINED_BYTES {
             break;
         }
-        if seen_bytes > MAX_BODY_BYTES {
+        if seen_bytes > most_bytes {
             (first, rest) = (Bytes::new(), Vec::new());
         } else if first.is_empty() {
             first = data;
@@ -78,12 +81,12 @@ async fn collect(mut body: Body) -> Result<Bytes, Problem> {
             rest.extend_from_slice(&data);
         }
     }
-    if seen_bytes > MAX_BODY_BYTES {
-        return Err(too_large());
+    if seen_bytes > most_bytes {
+        return Err(too_large(most_bytes));
     }
     Ok(if rest.is_empty() { first } else { Bytes::from([first.as_ref(), &rest].concat()) })
 }
 
-fn too_large() -> Problem {
-    Problem::new(Code::BodyTooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
+fn too_large(most_bytes: usize) -> Problem {
+    Problem::new(Code::BodyTooLarge, format!("the body is larger than {most_bytes} bytes"))
 }

@@ -27,6 +27,9 @@ pub const UNMATCHED: &str = "unmatched";
 const SECONDS: &[f64] =
     &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// Alerts wait for a diagnosis, not for an answer.
+const LAG_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
+
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// The process's recorder, installed on first use; `None` = somebody else's is installed.
@@ -36,9 +39,16 @@ pub fn recorder() -> Option<&'static PrometheusHandle> {
 
 fn install() -> Option<PrometheusHandle> {
     let durations = Matcher::Full("faultline_http_request_duration_seconds".to_owned());
+    let lags = Matcher::Full("faultline_alert_lag_seconds".to_owned());
     let models = Matcher::Full("faultline_llm_request_duration_seconds".to_owned());
     let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, SECONDS).ok()?;
-    let handle = builder.set_buckets_for_metric(models, SECONDS).ok()?.install_recorder().ok()?;
+    let handle = builder
+        .set_buckets_for_metric(models, SECONDS)
+        .ok()?
+        .set_buckets_for_metric(lags, LAG_SECONDS)
+        .ok()?
+        .install_recorder()
+        .ok()?;
     describe_counter!("faultline_http_requests_total", "Requests answered");
     describe_histogram!(
         "faultline_http_request_duration_seconds",
@@ -55,6 +65,14 @@ fn install() -> Option<PrometheusHandle> {
         "Seconds that a provider took for one question, with all attempts"
     );
     describe_gauge!("faultline_llm_cost_total", "Cost of the tokens, in the currency of the prices that are set");
+    describe_counter!("faultline_alerts_received_total", "Alerts that came in, by what became of them at the door");
+    describe_counter!("faultline_alert_notifications_refused_total", "Notifications none of whose alerts was taken");
+    describe_gauge!("faultline_alert_queue_depth", "Alerts in the queue, by what is done about them");
+    describe_gauge!("faultline_alert_queue_limit", "Alerts that may wait or be in work");
+    describe_counter!("faultline_alerts_coalesced_total", "Alerts that joined an incident without a diagnosis of their own");
+    describe_counter!("faultline_alert_diagnoses_total", "Diagnoses made for alerts, by how they ended");
+    describe_counter!("faultline_alerts_given_up_total", "Alerts that could not be dealt with after several tries");
+    describe_histogram!("faultline_alert_lag_seconds", "Seconds from the queue to an incident, for each alert");
     describe_gauge!("faultline_build_info", "Always 1; the version is in the label");
     describe_gauge!("process_resident_memory_bytes", "Resident memory");
     gauge!("faultline_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -125,6 +143,16 @@ impl Metrics {
     pub fn suggested(&self, found: usize, gaps: &[Gap]) {
         self.missed(gaps);
         if found > 0 { self.fits.increment(1) } else { self.fits_not.increment(1) }
+    }
+
+    /// `status` is what the sender is told of the alert.
+    pub fn alert_received(&self, status: &'static str) {
+        counter!("faultline_alerts_received_total", "status" => status).increment(1);
+    }
+
+    /// A whole notification that was not taken.
+    pub fn alerts_refused(&self) {
+        counter!("faultline_alert_notifications_refused_total").increment(1);
     }
 
     fn missed(&self, gaps: &[Gap]) {

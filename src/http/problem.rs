@@ -63,6 +63,7 @@ codes! {
     RateLimited = 429 "rate-limited" "Too many requests" "This client has used up its requests for now. Wait for the seconds of Retry-After.";
     Internal = 500 "internal" "Internal error" "Something went wrong inside. Report it with the request_id.";
     NoStore = 503 "no-store" "No store of incidents" "Incidents are not kept, or the store does not answer just now. Everything else works; the log says more.";
+    AlertQueueFull = 503 "alert-queue-full" "The queue of alerts is full" "Not all of these alerts fit into the queue, so none was taken. Send them again after the seconds of Retry-After.";
     Overloaded = 503 "overloaded" "Overloaded" "As many requests as fit are in work. Wait for the seconds of Retry-After.";
     ShuttingDown = 503 "shutting-down" "Shutting down" "This replica is about to stop. Ask another one.";
     Timeout = 504 "timeout" "Timed out" "The work took longer than the service allows. Send a shorter text, or try again.";
