@@ -1,7 +1,7 @@
 //! The store: one suite of cases, run on a SQLite file each, and all of them on one Postgres with a database each.
 
 mod audit;
-mod bed;
+pub mod bed;
 mod commands;
 mod coordination;
 mod http;
@@ -60,7 +60,9 @@ suite! {
     queue::alerts_come_out_in_order_and_once,
     queue::two_takers_never_get_the_same_alert,
     queue::the_same_alert_waits_once,
-    queue::a_full_queue_takes_no_more,
+    queue::a_full_queue_takes_all_or_none,
+    queue::alerts_of_one_cause_go_to_one_worker,
+    queue::what_a_stopping_worker_hands_back_was_not_tried,
     queue::a_lost_alert_waits_again_and_is_given_up_in_the_end,
 }
 
