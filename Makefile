@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load deploy chart image chart-files up
+.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load load-alerts deploy chart image chart-files up
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -35,6 +35,10 @@ up: ## Faultline, Qdrant and Postgres in containers (needs Docker with compose)
 load: setup ## requests a second and memory, beside the service that Faultline replaces (needs Python)
 	$(CARGO) build --release --locked
 	benches/load.sh
+
+load-alerts: setup ## a storm of 10,000 alerts: what is lost, how often each cause is diagnosed, how memory grows (needs Python)
+	$(CARGO) build --release --locked
+	$(PYTHON) benches/alerts.py
 
 # Says what is missing, and adds the two components where rustup can.
 setup:

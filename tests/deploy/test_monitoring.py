@@ -46,6 +46,11 @@ def scraped(program, tmp_path_factory):
                     ask(port, "/suggest-runbook", {"error_message": "terraform state lock"})[0],
                     *(ask(port, "/diagnose", {"error_message": "disk full"})[0] for _ in range(8))]
         assert 200 in statuses and 429 in statuses, statuses
+        alert = {"version": "4", "alerts": [{"labels": {"alertname": "DiskFull", "namespace": "shop", "deployment": "cart"}}]}
+        assert [ask(port, "/webhooks/alertmanager", body)[0] for body in (alert, {"version": "3"})] == [202, 422]
+        # Workers work off what was taken, and the queue is counted every ten seconds.
+        while "faultline_alert_lag_seconds_count" not in (text := ask(port, "/metrics")[1]) or "faultline_alert_queue_depth" not in text:
+            assert time.monotonic() < deadline, "the alert is not worked off"
         ask(port, "/livez")
         ask(port, "/readyz")
         ask(port, "/nowhere")
@@ -160,7 +165,8 @@ def test_every_metric_of_ours_is_on_the_dashboard(dashboard, scraped):
 def test_there_is_an_alert_for_each_trouble(rules):
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
     assert set(alerts) >= {f"Faultline{name}" for name in (
-        "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited")}
+        "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited",
+        "AlertQueueNearlyFull", "AlertsGivenUp")}
     assert alerts["FaultlineErrorRateHigh"]["expr"].endswith("> 0.05") and alerts["FaultlineSlow"]["expr"].endswith("> 2")
     for name, rule in alerts.items():
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name
@@ -207,7 +213,9 @@ def test_what_prometheus_and_grafana_are_told_fits_the_compose_file(root):
     for target in targets:
         assert target.split(":")[0] in services, target
     alertmanager = yaml.safe_load((folder / "alertmanager.yml").read_text())
-    assert alertmanager["route"]["receiver"] in {receiver["name"] for receiver in alertmanager["receivers"]}
+    (receiver,) = [receiver for receiver in alertmanager["receivers"] if receiver["name"] == alertmanager["route"]["receiver"]]
+    (webhook,) = receiver["webhook_configs"]
+    assert webhook == {"url": "http://faultline:8000/webhooks/alertmanager", "send_resolved": True}
 
 
 def test_the_job_of_the_chart_is_the_one_that_rules_and_compose_file_use(root):
