@@ -10,7 +10,8 @@ use faultline::{
 };
 use futures_util::{FutureExt, future::join_all};
 
-use super::bed::{Alerting, diagnoses, killed, later, now, over, pod, stages, work_as, worker};
+use super::bed::{Alerting, PATH, diagnoses, killed, later, notification, now, over, pod, stages, work_as, worker};
+use crate::support::serving::Serving;
 
 pub async fn a_restart_loses_nothing(alerting: Alerting) {
     alerting.send(&[killed(&pod("cart", 1)), killed(&pod("orders", 1))]).await;
@@ -76,6 +77,26 @@ async fn the_workers_of_the_process_work_and_stop() {
     alerting.send(&[killed(&pod("web", 1))]).await;
     assert_eq!(alerting.waiting().await, 1, "nobody works any more");
     assert_eq!(Arc::strong_count(&alerting.stages), 2, "the workers are gone; the router is left");
+}
+
+/// A process that is killed the moment it has answered, and the next one on the same file.
+#[tokio::test]
+async fn a_killed_process_loses_nothing_that_it_answered_for() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let place = format!("--data-dir={}", folder.path().display());
+    let alerts: Vec<_> = (0..50).map(|number| killed(&pod(["cart", "orders"][number % 2], number))).collect();
+    let first = Serving::start(&["--no-cluster", &place, "--alert-workers=0"]);
+    let answer = first.post(PATH, &notification(&alerts).to_string()).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    drop(first);
+    let second = Serving::start(&["--no-cluster", &place]);
+    let mut answer = String::new();
+    // It has work from its first moment on; what is asked for meanwhile is answered all the same.
+    while answer.matches("\"alerts\":25").count() < 2 {
+        answer = second.get("/incidents").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    assert!(second.get("/metrics").await.contains("faultline_alert_diagnoses_total{outcome=\"known\"} 2"));
 }
 
 #[tokio::test]
