@@ -49,6 +49,8 @@ suite! {
     lasting::a_restart_loses_nothing,
     lasting::what_a_dead_worker_had_is_worked_off,
     lasting::a_round_that_is_dropped_is_given_back,
+    lasting::what_kills_its_workers_has_an_incident_without_a_diagnosis,
+    lasting::a_store_that_fails_halfway_counts_nothing_twice,
     lasting::two_workers_make_one_diagnosis_of_a_cause,
     storm::two_thousand_alerts_of_many_causes,
 }

@@ -6,7 +6,10 @@ use faultline::{
     app::alerts::{LOST_AFTER, Workers},
     cluster::Cluster,
     incidents::Records,
-    pipeline::alerts::{AlertSettings, work},
+    pipeline::alerts::{
+        AlertSettings,
+        work::{self, Diagnosed},
+    },
 };
 use futures_util::{FutureExt, future::join_all};
 
@@ -60,6 +63,31 @@ pub async fn two_workers_make_one_diagnosis_of_a_cause(alerting: Alerting) {
     let mut alerts: Vec<u64> = alerting.incidents().await.iter().map(|one| one.alerts).collect();
     alerts.sort_unstable();
     assert_eq!(alerts, [50, 50, 50, 50]);
+}
+
+pub async fn what_kills_its_workers_has_an_incident_without_a_diagnosis(alerting: Alerting) {
+    alerting.send(&[killed(&pod("cart", 1))]).await;
+    let queue = alerting.store().queue();
+    for _ in 0..3 {
+        assert_eq!(queue.take(10, "dies", now()).await.expect("it answers").len(), 1);
+        queue.requeue_lost(later(2)).await.expect("it answers");
+    }
+    assert_eq!(alerting.work().await[0].diagnosed, Some(Diagnosed::Failed));
+    let incident = alerting.incident().await;
+    assert_eq!((incident.category.as_str(), incident.alerts, incident.diagnoses), ("Unknown", 1, 0));
+}
+
+pub async fn a_store_that_fails_halfway_counts_nothing_twice(alerting: Alerting) {
+    alerting.send(&[killed(&pod("cart", 1)), killed(&pod("cart", 2))]).await;
+    let rename = |from: &str, to: &str| format!("ALTER TABLE {from} RENAME TO {to}");
+    alerting.bed.execute(&rename("timeline", "gone")).await.expect("somebody breaks it");
+    work::next(&alerting.stages, alerting.store(), worker("w"), now()).await.expect_err("it cannot be written down");
+    let released = alerting.store().queue().put_back("w").await.expect("it answers");
+    assert_eq!(released.waiting, 2);
+    assert!(alerting.incidents().await.is_empty(), "half of an incident is none");
+    alerting.bed.execute(&rename("gone", "timeline")).await.expect("it is mended");
+    assert_eq!(diagnoses(&alerting.work().await), 1);
+    assert_eq!(alerting.incident().await.alerts, 2);
 }
 
 /// The workers of a process, which begin by themselves when alerts come in and stop when they are told.
