@@ -89,9 +89,8 @@ async fn work(stages: Arc<Stages>, holder: String, diagnose_within: Duration, mu
                 telemetry::alerts_worked(&round);
                 continue;
             }
-            (Ok(None), _) => {}
             (Err(error), Some(store)) => put_back(store, &holder, &error).await,
-            (Err(_), None) => {}
+            (Ok(None), _) | (Err(_), None) => {}
         }
         tokio::select! {
             _ = stopping.changed() => {}

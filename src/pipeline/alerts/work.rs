@@ -211,12 +211,11 @@ impl Work<'_> {
             return Ok((Belongs::Sighting(Box::new(sighting)), Diagnosed::Known));
         }
         let open = self.store.incidents().open_of(&first.subject.incident).await?;
-        let belongs = match open.into_iter().next() {
-            Some(open) => Belongs::Open { incident_id: open.id },
-            None => {
-                let unexplained = first.unexplained(Seen::Diagnosis(diagnosis), self.now);
-                Belongs::Sighting(Box::new(Sighting { severity, started_at: began, ..unexplained }))
-            }
+        let belongs = if let Some(open) = open.into_iter().next() {
+            Belongs::Open { incident_id: open.id }
+        } else {
+            let unexplained = first.unexplained(Seen::Diagnosis(diagnosis), self.now);
+            Belongs::Sighting(Box::new(Sighting { severity, started_at: began, ..unexplained }))
         };
         Ok((belongs, Diagnosed::Unknown))
     }
