@@ -1,5 +1,6 @@
 //! The process: its chosen parts, made once from the settings, and its life from start to drain.
 
+mod callers;
 mod records;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -9,6 +10,7 @@ use tokio::{net::TcpListener, time::interval};
 use tracing::{info, warn};
 
 use crate::{
+    auth::{Auth, AuthSettings},
     classify::catalogue::{Catalogue, CatalogueError},
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
     config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
@@ -50,6 +52,8 @@ pub enum StartError {
     Qdrant { url: String, why: String },
     #[error("could not use the language models: {0}")]
     Models(String),
+    #[error("callers cannot be told apart: {0}")]
+    Auth(String),
     #[error("DATABASE_URL cannot be used: {why}")]
     DatabaseUrl { why: String },
     #[error("the store of incidents cannot be used (DATABASE_URL, DATA_DIR): {why}")]
@@ -65,6 +69,7 @@ impl App {
     pub async fn new(settings: Settings) -> Result<Self, StartError> {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
         let mut stages = with_model(stages, &settings.model)?;
+        stages.auth = Arc::new(auth(&settings.auth)?);
         stages.records = Arc::new(records(&settings.store.place).await?);
         Ok(Self { settings, stages: Arc::new(stages) })
     }
@@ -85,6 +90,10 @@ impl App {
         let connection = tokio::spawn(Arc::clone(&self.stages.cluster).keep_connected());
         let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.retriever.library().runbooks().len());
         let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
+        let callers = callers::keep(&self.stages.auth);
+        if !self.stages.auth.is_on() && !address.ip().is_loopback() {
+            warn!(%address, "NO AUTHENTICATION: whoever reaches {address} may read everything and ask for diagnoses; set AUTH_MODE, or APP_HOST=127.0.0.1");
+        }
         let records = Arc::clone(&self.stages.records);
         let record_keeping = tokio::spawn(records::keep(Arc::clone(&records), retention));
         let router = http::router(self.stages, settings);
@@ -111,6 +120,7 @@ impl App {
         upkeep.abort();
         connection.abort();
         fresh.abort();
+        drop(callers);
         record_keeping.abort();
         records.close().await;
         Ok(())
@@ -153,12 +163,18 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         redactor,
         cluster: Arc::new(cluster),
         records: Arc::new(Records::off()),
+        auth: Arc::new(Auth::none()),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     })
+}
+
+/// What decides who calls.
+pub fn auth(settings: &AuthSettings) -> Result<Auth, StartError> {
+    Auth::open(settings).map_err(StartError::Auth)
 }
 
 /// The same stages with the models that are configured.

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod advice;
 pub mod audit;
+pub mod caller;
 pub mod diagnosis;
 pub mod evidence;
 pub mod fact;

@@ -1,5 +1,6 @@
 //! What Faultline does for its users: one public function per question, each the order of the stages and nothing else.
 
+pub mod callers;
 pub mod cluster_health;
 mod consult;
 pub mod diagnose;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use crate::{
+    auth::Auth,
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
@@ -37,6 +39,8 @@ pub struct Stages {
     pub cluster: Arc<Cluster>,
     /// Where incidents are kept.
     pub records: Arc<Records>,
+    /// Who may call.
+    pub auth: Arc<Auth>,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

@@ -44,6 +44,7 @@ fn install() -> Option<PrometheusHandle> {
         "faultline_http_request_duration_seconds",
         "Seconds from the head of a request to the head of its answer"
     );
+    describe_counter!("faultline_auth_refused_total", "Requests turned away for who sent them, by why");
     describe_counter!("faultline_diagnoses_total", "Diagnoses given");
     describe_counter!("faultline_gaps_total", "Things that a diagnosis or suggestion could not look at");
     describe_counter!("faultline_suggestions_total", "Runbook questions answered, by whether any runbook fits");
@@ -120,6 +121,11 @@ impl Metrics {
         let counter = counter!("faultline_diagnoses_total", &labels);
         counter.increment(1);
         self.diagnoses.write().unwrap_or_else(PoisonError::into_inner).insert(key, counter);
+    }
+
+    /// Counts a caller that was turned away. The reasons are a closed set.
+    pub fn refused(&self, reason: &'static str) {
+        counter!("faultline_auth_refused_total", "reason" => reason).increment(1);
     }
 
     pub fn suggested(&self, found: usize, gaps: &[Gap]) {
