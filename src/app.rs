@@ -17,7 +17,7 @@ use crate::{
     domain::redact::{Redactor, user::UserRule},
     http::{self, metrics, server},
     incidents::{Records, Retention},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
+    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose, replays::Replays},
     reason::{
         client::Providers,
         model::{Model, ModelSettings},
@@ -164,6 +164,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         cluster: Arc::new(cluster),
         records: Arc::new(Records::off()),
         auth: Arc::new(Auth::none()),
+        replays: Replays::default(),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),

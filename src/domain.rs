@@ -17,6 +17,7 @@ pub mod passage;
 pub mod quantity;
 pub mod redact;
 pub mod remediation;
+pub mod replay;
 pub mod symptom;
 pub mod target;
 pub mod text;

@@ -12,6 +12,7 @@ pub mod cluster_health;
 pub mod diagnose;
 pub mod fields;
 pub mod health;
+pub mod idempotency;
 pub mod incidents;
 pub mod json;
 pub mod limiter;
@@ -141,7 +142,8 @@ fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route_layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(Arc::clone(shared), rate_limit::limit))
-                .layer(from_fn_with_state(Arc::clone(shared), middleware::admission)),
+                .layer(from_fn_with_state(Arc::clone(shared), middleware::admission))
+                .layer(from_fn_with_state(Arc::clone(shared), idempotency::once)),
         );
     // These answer whatever happens.
     let always = Router::new()

@@ -6,7 +6,7 @@
 //!                                                  |- audit()        begin and complete, verify the chain
 //!                                                  |- remediations() propose, decide once, carry on
 //!                                                  |- queue()        alerts, taken by one worker at a time
-//!                                                  '- leases(), claims(), flags(), budgets()
+//!                                                  '- leases(), claims(), replays(), flags(), budgets()
 //! ```
 //! No method reads a clock: the time is an argument. No text is changed or looked into: what comes in is redacted already.
 
@@ -20,6 +20,7 @@ mod queue;
 mod read;
 mod record;
 mod remediations;
+mod replays;
 mod retention;
 mod schema;
 pub mod settings;
@@ -42,6 +43,7 @@ pub use self::{
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
     remediations::{Decision, Remediations},
+    replays::Replays,
     retention::{Cleaned, Retention},
     settings::{Place, PlaceSettings, StoreSettings},
     store::{Incidents, OpenError, Store, StoreStatus},

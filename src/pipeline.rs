@@ -7,8 +7,10 @@ pub mod diagnose;
 pub mod health;
 pub mod incidents;
 pub mod look;
+pub mod permit;
 pub mod progress;
 mod record;
+pub mod replays;
 pub mod runbooks;
 pub mod suggest;
 
@@ -41,6 +43,8 @@ pub struct Stages {
     pub records: Arc<Records>,
     /// Who may call.
     pub auth: Arc<Auth>,
+    /// Requests that are to be done once, where there is no store that knows.
+    pub replays: replays::Replays,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

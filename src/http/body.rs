@@ -26,8 +26,7 @@ pub struct Document {
 
 /// Reads the whole body as one JSON document.
 pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result<Document, Problem> {
-    let collected = tokio::time::timeout(deadline, collect(body)).await;
-    let bytes = collected.map_err(|_| Problem::of(Code::BodyTimeout))??;
+    let bytes = bytes(body, deadline).await?;
     require_json(headers)?;
     let Ok(text) = std::str::from_utf8(&bytes) else {
         return Err(Problem::of(Code::InvalidUtf8));
@@ -35,6 +34,12 @@ pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result
     let json = serde_json::from_str(text)
         .map_err(|error| Problem::new(Code::InvalidJson, format!("the body is not valid JSON: {error}")))?;
     Ok(Document { json, size_bytes: bytes.len() })
+}
+
+/// The whole body, if it is not too large and arrives in time.
+pub async fn bytes(body: Body, deadline: Duration) -> Result<Bytes, Problem> {
+    let collected = tokio::time::timeout(deadline, collect(body)).await;
+    collected.map_err(|_| Problem::of(Code::BodyTimeout))?
 }
 
 /// `application/json` or any `application/*+json`, in UTF-8.

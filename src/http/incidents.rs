@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Shared, body,
+    caller::Caller,
     diagnose::now,
     fields::Fields,
     problem::{Code, Problem},
@@ -148,7 +149,7 @@ async fn change(shared: &Shared, id: IdPath, request: Request, deed: Deed) -> Re
         Deed::Note => Some(fields.required_words("text", NOTE_CHARACTERS)),
         Deed::Acknowledge | Deed::Resolve => fields.words("note", NOTE_CHARACTERS),
     };
-    let author = fields.words("author", AUTHOR_CHARACTERS);
+    let author = signed(Caller::known(&parts.extensions), fields.words("author", AUTHOR_CHARACTERS));
     fields.close()?;
     let id = known_form(id)?;
     match within(shared, incidents::change(&shared.stages, &id, deed, author, text, now())).await? {
@@ -157,6 +158,15 @@ async fn change(shared: &Shared, id: IdPath, request: Request, deed: Deed) -> Re
             let found = within(shared, incidents::read(&shared.stages, &id)).await?;
             json(&Detail::new(&found.ok_or_else(|| Problem::of(Code::IncidentNotFound))?))
         }
+    }
+}
+
+/// Who did it, as the timeline says: what a caller proved to be comes first, and for whom they say it is stands behind.
+fn signed(caller: Option<&Caller>, author: Option<String>) -> Option<String> {
+    match (caller, author) {
+        (Some(caller), Some(author)) if author != caller.name => Some(format!("{} (on behalf of {author})", caller.name)),
+        (Some(caller), _) => Some(caller.name.clone()),
+        (None, author) => author,
     }
 }
 

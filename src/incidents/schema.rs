@@ -13,12 +13,15 @@ struct Migration {
 }
 
 /// In order. A script that was released is never changed; what comes later is a further one.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    both: include_str!("migrations/0001_store.sql"),
-    sqlite: include_str!("migrations/sqlite/0001_audit_is_append_only.sql"),
-    postgres: include_str!("migrations/postgres/0001_audit_is_append_only.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        both: include_str!("migrations/0001_store.sql"),
+        sqlite: include_str!("migrations/sqlite/0001_audit_is_append_only.sql"),
+        postgres: include_str!("migrations/postgres/0001_audit_is_append_only.sql"),
+    },
+    Migration { version: 3, both: include_str!("migrations/0003_replays.sql"), sqlite: "", postgres: "" },
+];
 
 /// The schema that this version of the program speaks.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

@@ -10,6 +10,7 @@ use super::{
     postgres,
     queue::AlertQueue,
     remediations::Remediations,
+    replays::Replays,
     schema,
     settings::{Place, make_folder},
     sqlite,
@@ -49,8 +50,19 @@ pub struct StoreStatus {
     pub size_bytes: i64,
 }
 
-const TABLES: [&str; 10] =
-    ["incidents", "timeline", "diagnoses", "audit", "remediations", "alert_queue", "spendings", "flags", "leases", "claims"];
+const TABLES: [&str; 11] = [
+    "incidents",
+    "timeline",
+    "diagnoses",
+    "audit",
+    "remediations",
+    "alert_queue",
+    "spendings",
+    "flags",
+    "leases",
+    "claims",
+    "replays",
+];
 
 impl Store {
     /// Opens the store and brings its tables up to date.
@@ -104,6 +116,10 @@ impl Store {
 
     pub fn claims(&self) -> Claims<'_> {
         Claims { database: &self.database }
+    }
+
+    pub fn replays(&self) -> Replays<'_> {
+        Replays { database: &self.database }
     }
 
     pub fn flags(&self) -> Flags<'_> {
