@@ -17,7 +17,10 @@ use crate::{
     domain::redact::{Redactor, user::UserRule},
     http::{self, metrics, server},
     incidents::{Records, Retention},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose, replays::Replays},
+    pipeline::{
+        REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose,
+        replays::Replays,
+    },
     reason::{
         client::Providers,
         model::{Model, ModelSettings},

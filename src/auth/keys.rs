@@ -76,10 +76,15 @@ impl KeyFile {
     }
 
     /// The holder of the key with this hash. Every key is looked at, whichever it is.
-    pub fn find(&self, digest: &Digest) -> Option<Principal> {
+    pub(super) fn find(&self, digest: &Digest) -> Option<Principal> {
         let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
         let found = keys.iter().fold(None, |found, key| if key.digest == *digest { Some(key) } else { found });
         found.map(|key| key.principal.clone())
+    }
+
+    /// The holder of `key`.
+    pub fn holder(&self, key: &str) -> Option<Principal> {
+        self.find(&Digest::of(key.as_bytes()))
     }
 
     /// Reads the file again. A bad one changes nothing, so that a slip of the pen locks nobody out.

@@ -74,11 +74,16 @@ pub fn need(method: &Method, route: &str) -> Need {
         Some(rest) if rest.starts_with('/') => rest,
         Some(_) | None => route,
     };
+    entry(method, route).unwrap_or(Write(Role::Admin))
+}
+
+/// What the table says. `None` = nothing.
+pub fn entry(method: &Method, route: &str) -> Option<Need> {
     // OPTIONS and HEAD tell no more than GET does.
     let method = if [Method::HEAD, Method::OPTIONS].contains(method) { &GET } else { method };
     let fits = |pattern: &str| match pattern.strip_suffix('*') {
         Some(beginning) => route.starts_with(beginning),
         None => route == pattern,
     };
-    TABLE.iter().find(|(known, pattern, _)| known == method && fits(pattern)).map_or(Write(Role::Admin), |(_, _, need)| *need)
+    TABLE.iter().find(|(known, pattern, _)| known == method && fits(pattern)).map(|(_, _, need)| *need)
 }

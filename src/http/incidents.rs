@@ -18,10 +18,11 @@ use super::{
     diagnose::now,
     fields::Fields,
     problem::{Code, Problem},
+    request_id::RequestId,
 };
 use crate::{
     domain::incident::{EntryKind, Incident, IncidentDetail, TimelineEntry},
-    pipeline::incidents::{self, Changed, Deed, NoAnswer},
+    pipeline::incidents::{self, Changed, Deed, NoAnswer, Said},
 };
 
 /// Longest note, in characters.
@@ -149,10 +150,13 @@ async fn change(shared: &Shared, id: IdPath, request: Request, deed: Deed) -> Re
         Deed::Note => Some(fields.required_words("text", NOTE_CHARACTERS)),
         Deed::Acknowledge | Deed::Resolve => fields.words("note", NOTE_CHARACTERS),
     };
-    let author = signed(Caller::known(&parts.extensions), fields.words("author", AUTHOR_CHARACTERS));
+    let caller = Caller::known(&parts.extensions);
+    let author = signed(caller, fields.words("author", AUTHOR_CHARACTERS));
     fields.close()?;
+    let request_id = Some(RequestId::from_extensions(&parts.extensions).as_str().to_owned());
+    let said = Said { author, text, caller: caller.map(|caller| caller.name.clone()), request_id };
     let id = known_form(id)?;
-    match within(shared, incidents::change(&shared.stages, &id, deed, author, text, now())).await? {
+    match within(shared, incidents::change(&shared.stages, &id, deed, said, now())).await? {
         Changed::NotFound => Err(Problem::of(Code::IncidentNotFound)),
         Changed::Done | Changed::AlreadySo => {
             let found = within(shared, incidents::read(&shared.stages, &id)).await?;

@@ -58,7 +58,14 @@ pub struct Pass {
 
 impl Pass {
     pub fn new(request_id: impl Into<String>, now: Timestamp, redaction: Redaction) -> Self {
-        Self { request_id: request_id.into(), now, redaction, deadline: None, listener: Listener::default(), may_ask_model: Permit::default() }
+        Self {
+            request_id: request_id.into(),
+            now,
+            redaction,
+            deadline: None,
+            listener: Listener::default(),
+            may_ask_model: Permit::default(),
+        }
     }
 }
 

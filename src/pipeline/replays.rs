@@ -74,7 +74,9 @@ pub async fn finish(stages: &Stages, ticket: Ticket, given: Given, now: Timestam
         None => stages.replays.finish(&ticket.key, given, until),
         Some(store) => match timeout(STORE_DEADLINE, store.replays().finish(&ticket.key, &given, until)).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => warn!("an answer was not kept for its key of idempotency: a repetition is told to wait, then done again"),
+            Ok(Err(_)) | Err(_) => {
+                warn!("an answer was not kept for its key of idempotency: a repetition is told to wait, then done again")
+            }
         },
     }
 }
@@ -114,7 +116,8 @@ impl Replays {
     fn finish(&self, key: &RequestKey, given: Given, until: Timestamp) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let size = given.body.len();
-        let Some(known) = memory.known.get_mut(&key.name).filter(|known| known.request == key.request && known.given.is_none()) else {
+        let Some(known) = memory.known.get_mut(&key.name).filter(|known| known.request == key.request && known.given.is_none())
+        else {
             return;
         };
         (known.given, known.until) = (Some(given), until);

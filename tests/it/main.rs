@@ -1,5 +1,6 @@
 //! Integration tests: a module per capability.
 
+mod auth;
 mod classify;
 mod cli;
 mod cluster;
