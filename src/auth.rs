@@ -82,7 +82,7 @@ pub enum Wrong {
 }
 
 impl Wrong {
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::UnknownKey => "unknown-key",
             Self::Malformed => "malformed",
@@ -99,9 +99,26 @@ impl Wrong {
     }
 }
 
+/// Every label that [`Refusal::as_str`] gives.
+pub const REFUSALS: [&str; 13] = [
+    Wrong::UnknownKey.as_str(),
+    Wrong::Malformed.as_str(),
+    Wrong::Algorithm.as_str(),
+    Wrong::TokenType.as_str(),
+    Wrong::UnknownSigner.as_str(),
+    Wrong::Signature.as_str(),
+    Wrong::Issuer.as_str(),
+    Wrong::Audience.as_str(),
+    Wrong::Expired.as_str(),
+    Wrong::NotYetValid.as_str(),
+    Wrong::Rejected.as_str(),
+    Refusal::NoRole.as_str(),
+    Refusal::Unavailable.as_str(),
+];
+
 impl Refusal {
     /// The label of the metric.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Wrong(wrong) => wrong.as_str(),
             Self::NoRole => "no-role",

@@ -64,7 +64,12 @@ impl Jwks {
         let found = self.known(token, now);
         let is_stale = self.fetched().is_none_or(|fetched| now.duration_since(fetched.at) >= FRESH_FOR);
         let found = match found {
-            Some(keys) if !keys.is_empty() && !is_stale => return Ok(keys),
+            Some(keys) if !keys.is_empty() => {
+                // One caller looks whether they are still published; nobody else waits for that.
+                let Some(mut tried) = is_stale.then(|| self.tried.try_lock().ok()).flatten() else { return Ok(keys) };
+                self.refresh_unless_tried(&mut tried, now).await;
+                self.known(token, now)
+            }
             Some(_) | None => {
                 self.refresh(now).await;
                 self.known(token, now)
@@ -92,7 +97,10 @@ impl Jwks {
 
     /// Fetches the keys, unless that was tried a moment ago. Of many at once one does it and the others wait for it.
     pub async fn refresh(&self, now: Timestamp) {
-        let mut tried = self.tried.lock().await;
+        self.refresh_unless_tried(&mut *self.tried.lock().await, now).await;
+    }
+
+    async fn refresh_unless_tried(&self, tried: &mut Option<Timestamp>, now: Timestamp) {
         if tried.is_some_and(|tried| now.duration_since(tried) < PAUSE) {
             return;
         }

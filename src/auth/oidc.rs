@@ -15,7 +15,7 @@ use super::{
 use crate::domain::caller::{Principal, Role};
 
 /// How often keys are looked at while nobody calls.
-const LOOK_EVERY: Duration = Duration::from_secs(600);
+const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// Longest name of a caller, in characters.
 const LONGEST_NAME: usize = 128;
 

@@ -15,10 +15,13 @@ use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, des
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::Shared;
-use crate::domain::{
-    diagnosis::Diagnosis,
-    evidence::Gap,
-    symptom::{CategoryId, Severity},
+use crate::{
+    domain::{
+        diagnosis::Diagnosis,
+        evidence::Gap,
+        symptom::{CategoryId, Severity},
+    },
+    pipeline::callers,
 };
 
 /// Route of requests whose path leads nowhere.
@@ -26,6 +29,9 @@ pub const UNMATCHED: &str = "unmatched";
 
 const SECONDS: &[f64] =
     &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// Why a caller is turned away before any credential is looked at, or after.
+pub const REFUSALS: [&str; 4] = ["missing", "role", "slowed", "no-authentication"];
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -67,6 +73,7 @@ pub struct Metrics {
     routes: HashMap<String, RouteMetrics>,
     diagnoses: RwLock<HashMap<(CategoryId, Severity, &'static str), Counter>>,
     gaps: RwLock<HashMap<&'static str, Counter>>,
+    refused: HashMap<&'static str, Counter>,
     fits: Counter,
     fits_not: Counter,
 }
@@ -87,6 +94,11 @@ impl Metrics {
             routes: routes.chain([UNMATCHED]).map(|route| (route.to_owned(), of(route))).collect(),
             diagnoses: RwLock::default(),
             gaps: RwLock::default(),
+            refused: callers::REFUSALS
+                .into_iter()
+                .chain(REFUSALS)
+                .map(|reason| (reason, counter!("faultline_auth_refused_total", "reason" => reason)))
+                .collect(),
             fits: counter!("faultline_suggestions_total", "fit" => "yes"),
             fits_not: counter!("faultline_suggestions_total", "fit" => "no"),
         }
@@ -123,9 +135,11 @@ impl Metrics {
         self.diagnoses.write().unwrap_or_else(PoisonError::into_inner).insert(key, counter);
     }
 
-    /// Counts a caller that was turned away. The reasons are a closed set.
+    /// Counts a caller that was turned away.
     pub fn refused(&self, reason: &'static str) {
-        counter!("faultline_auth_refused_total", "reason" => reason).increment(1);
+        if let Some(counter) = self.refused.get(reason) {
+            counter.increment(1);
+        }
     }
 
     pub fn suggested(&self, found: usize, gaps: &[Gap]) {

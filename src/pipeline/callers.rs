@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Stages;
 use crate::domain::caller::Principal;
 
-pub use crate::auth::{Credential, Refusal};
+pub use crate::auth::{Credential, REFUSALS, Refusal};
 
 /// Whether callers have to say who they are.
 pub fn are_asked(stages: &Stages) -> bool {

@@ -1,5 +1,6 @@
 //! Who may do what, how often, and once.
 
+mod actors;
 pub mod idempotency;
 mod keys;
 mod kubernetes;
