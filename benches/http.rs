@@ -45,7 +45,7 @@ fn service(auth: Auth, requests: u32) -> Router {
 fn keyed(requests: u32) -> (Router, String) {
     let file = std::env::temp_dir().join(format!("faultline-bench-{}.yaml", std::process::id()));
     let keys: Vec<NewKey> = (0..100).map(|n| NewKey::make(&format!("caller-{n}"), Role::Developer).expect("a name")).collect();
-    let text: String = keys.iter().map(|key| format!("{}\n", key.entry)).collect();
+    let text = keys.iter().map(|key| key.entry.as_str()).collect::<Vec<_>>().join("\n");
     std::fs::write(&file, text).expect("a file");
     let settings = AuthSettings { auth_mode: AuthMode::ApiKey, api_keys_file: Some(file.clone()), ..AuthSettings::default() };
     let auth = Auth::open(&settings).expect("good keys");

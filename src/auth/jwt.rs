@@ -1,6 +1,6 @@
 //! Tokens as RFC 7515 and 7519 write them: taken apart, and held against a key. Nothing is believed before the signature is.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_engine::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;

@@ -75,7 +75,7 @@ pub async fn finish(stages: &Stages, ticket: Ticket, given: Given, now: Timestam
         Some(store) => match timeout(STORE_DEADLINE, store.replays().finish(&ticket.key, &given, until)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => {
-                warn!("an answer was not kept for its key of idempotency: a repetition is told to wait, then done again")
+                warn!("an answer was not kept for its key of idempotency: a repetition is told to wait, then done again");
             }
         },
     }

@@ -31,7 +31,6 @@ pub struct Keyed {
     pub viewer: String,
     pub developer: String,
     pub admin: String,
-    pub folder: Folder,
 }
 
 /// `name` is the test's own.
@@ -45,7 +44,7 @@ pub fn keyed_with(name: &str, http: HttpSettings) -> Keyed {
     let file = folder.write("keys.yaml", text);
     let auth = AuthSettings { auth_mode: AuthMode::ApiKey, api_keys_file: Some(file.into()), ..AuthSettings::default() };
     let app = TestApp::guarded(Auth::open(&auth).expect("a good file"), http, |_| {});
-    Keyed { app, viewer, developer, admin, folder }
+    Keyed { app, viewer, developer, admin }
 }
 
 /// The text of a file with a key for `reader`, `ci` and `ada` each, and the keys: a viewer's, a developer's and an admin's.

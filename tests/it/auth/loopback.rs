@@ -15,7 +15,7 @@ use crate::support::{TestApp, json_request, settings, stages};
 /// A service with a route that writes, bound to `host`.
 fn bound_to(host: &str) -> TestApp {
     let mut settings = settings();
-    settings.app_host = host.to_owned();
+    host.clone_into(&mut settings.app_host);
     let shared = Arc::new(Shared::new(stages(), &settings));
     let routes = Router::new()
         .route("/remediations", get(|| async { "listed" }).post(|| async { "proposed" }))

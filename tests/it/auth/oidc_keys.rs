@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU16, Ordering},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64_engine::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use faultline::auth::{AuthMode, AuthSettings};
 use ring::{
     hmac,
