@@ -124,6 +124,8 @@ async fn under_load(settings: &RetrievalSettings) {
         app_host: "127.0.0.1".to_owned(),
         app_port: 0,
         rate_limit_requests: 0,
+        rate_limit_model_requests: 0,
+        metrics_public: true,
         trusted_proxies: "".parse().expect("no proxies"),
         cors_origins: "".parse().expect("no origins"),
         max_concurrent_requests: 256,

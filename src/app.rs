@@ -1,6 +1,7 @@
 //! The process: its chosen parts, made once from the settings, and its life from start to drain.
 
 pub mod alerts;
+mod callers;
 mod records;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use tokio::{net::TcpListener, time::interval};
 use tracing::{info, warn};
 
 use crate::{
+    auth::{Auth, AuthSettings},
     classify::catalogue::{Catalogue, CatalogueError},
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
     config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
@@ -18,7 +20,7 @@ use crate::{
     incidents::{Records, Retention},
     pipeline::{
         REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, alerts::Intake, cluster_health::Pictures,
-        diagnose,
+        diagnose, replays::Replays,
     },
     reason::{
         client::Providers,
@@ -54,6 +56,8 @@ pub enum StartError {
     Qdrant { url: String, why: String },
     #[error("could not use the language models: {0}")]
     Models(String),
+    #[error("callers cannot be told apart: {0}")]
+    Auth(String),
     #[error("DATABASE_URL cannot be used: {why}")]
     DatabaseUrl { why: String },
     #[error("the store of incidents cannot be used (DATABASE_URL, DATA_DIR): {why}")]
@@ -69,6 +73,7 @@ impl App {
     pub async fn new(settings: Settings) -> Result<Self, StartError> {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
         let mut stages = with_model(stages, &settings.model)?;
+        stages.auth = Arc::new(auth(&settings.auth)?);
         stages.records = Arc::new(records(&settings.store.place).await?);
         stages.alerts = Arc::new(Intake::new(settings.alerts.alert_queue_size as usize));
         Ok(Self { settings, stages: Arc::new(stages) })
@@ -90,6 +95,10 @@ impl App {
         let connection = tokio::spawn(Arc::clone(&self.stages.cluster).keep_connected());
         let (rules, runbooks) = (self.stages.catalogue.rules().len(), self.stages.retriever.library().runbooks().len());
         let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
+        let callers = callers::keep(&self.stages.auth);
+        if !self.stages.auth.is_on() && !address.ip().is_loopback() {
+            warn!(%address, "NO AUTHENTICATION: whoever reaches {address} may read everything and ask for diagnoses; set AUTH_MODE, or APP_HOST=127.0.0.1");
+        }
         let records = Arc::clone(&self.stages.records);
         let record_keeping = tokio::spawn(records::keep(Arc::clone(&records), retention));
         let workers = alerts::Workers::start(&self.stages, &self.settings.alerts, settings.request_timeout());
@@ -118,6 +127,7 @@ impl App {
         upkeep.abort();
         connection.abort();
         fresh.abort();
+        drop(callers);
         record_keeping.abort();
         workers.stopped().await;
         records.close().await;
@@ -162,12 +172,19 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         cluster: Arc::new(cluster),
         records: Arc::new(Records::off()),
         alerts: Arc::default(),
+        auth: Arc::new(Auth::none()),
+        replays: Replays::default(),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     })
+}
+
+/// What decides who calls.
+pub fn auth(settings: &AuthSettings) -> Result<Auth, StartError> {
+    Auth::open(settings).map_err(StartError::Auth)
 }
 
 /// The same stages with the models that are configured.

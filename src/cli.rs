@@ -9,6 +9,7 @@ mod healthcheck;
 mod human;
 mod incidents;
 mod index;
+mod keys;
 mod knowledge;
 mod model;
 mod progress;
@@ -135,6 +136,11 @@ Examples:
         #[command(flatten)]
         place: PlaceSettings,
     },
+    /// Make keys for callers of the service
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
     Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
@@ -199,6 +205,7 @@ pub fn run() -> ExitCode {
         Command::Incidents { command, place } => incidents::run(&command, &place),
         Command::Audit { command, place } => store::audit(&command, &place),
         Command::Store { command, place } => store::store(&command, &place),
+        Command::Keys { command } => keys::run(&command),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {

@@ -10,6 +10,7 @@ pub mod error;
 pub mod items;
 pub mod reader;
 pub mod recording;
+pub mod review;
 pub mod settings;
 mod sweep;
 pub mod wire;

@@ -8,7 +8,7 @@ use clap::{
 };
 
 use crate::{
-    cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, pipeline::alerts::AlertSettings,
+    auth::AuthSettings, cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, pipeline::alerts::AlertSettings,
     reason::model::ModelSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings,
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub struct Settings {
     #[command(flatten)]
     pub http: HttpSettings,
+    #[command(flatten)]
+    pub auth: AuthSettings,
     #[command(flatten)]
     pub knowledge: KnowledgeSettings,
     #[command(flatten)]

@@ -3,7 +3,9 @@
 //! Wire names and shapes are those of `http/openapi.yaml`, which a test compares with the routes and real answers.
 
 pub mod accept;
+pub mod access;
 pub mod alertmanager;
+pub mod authentication;
 pub mod body;
 pub mod caller;
 pub mod client;
@@ -11,8 +13,10 @@ pub mod cluster_health;
 pub mod diagnose;
 pub mod fields;
 pub mod health;
+pub mod idempotency;
 pub mod incidents;
 pub mod json;
+pub mod limiter;
 pub mod markdown;
 pub mod metrics;
 pub mod middleware;
@@ -41,6 +45,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::{
     metrics::Metrics,
     problem::{Code, Problem},
+    rate_limit::Limits,
     settings::Lifecycle,
 };
 use crate::pipeline::Stages;
@@ -58,6 +63,11 @@ pub struct Shared {
     pub permits: Arc<Semaphore>,
     /// Notifications of alerts that are read at the same time.
     pub notifications: Semaphore,
+    pub limits: Limits,
+    /// Whether `/metrics` asks nobody who they are.
+    pub metrics_public: bool,
+    /// Whether only this machine reaches the service.
+    pub is_loopback: bool,
     pub body_deadline: Duration,
     pub work_deadline: Duration,
 }
@@ -71,7 +81,7 @@ const INLINE_BYTES: usize = 32 << 10;
 /// The whole service, ready for requests.
 pub fn router(stages: Arc<Stages>, settings: HttpSettings) -> Router {
     let shared = Arc::new(Shared::new(stages, &settings));
-    let routes = routes(&shared, &settings);
+    let routes = routes(&shared);
     layered(Router::new().merge(routes.clone()).nest(PREFIX, routes), shared, &settings)
 }
 
@@ -80,7 +90,12 @@ pub fn layered(routes: Router<Arc<Shared>>, shared: Arc<Shared>, settings: &Http
     let router = routes
         .fallback(|| async { Problem::of(Code::NotFound) })
         .method_not_allowed_fallback(|| async { Problem::of(Code::MethodNotAllowed) })
-        .layer(ServiceBuilder::new().layer(CatchPanicLayer::custom(middleware::panicked)).layer(middleware::compression()));
+        .layer(
+            ServiceBuilder::new()
+                .layer(CatchPanicLayer::custom(middleware::panicked))
+                .layer(middleware::compression())
+                .layer(from_fn_with_state(Arc::clone(&shared), authentication::guard)),
+        );
     let router = match middleware::cors(&settings.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,
@@ -113,7 +128,7 @@ pub const PATHS: &[&str] = &[
     "/problems/{code}",
 ];
 
-fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> {
+fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     // These do work, so they are limited: per client, and in how many run at once.
     let working = Router::new()
         .route("/diagnose", post(diagnose::handler))
@@ -128,11 +143,12 @@ fn routes(shared: &Arc<Shared>, settings: &HttpSettings) -> Router<Arc<Shared>> 
         .route("/incidents/{id}/notes", post(incidents::note))
         .route("/incidents/{id}/acknowledge", post(incidents::acknowledge))
         .route("/incidents/{id}/resolve", post(incidents::resolve))
-        .route_layer(from_fn_with_state(Arc::clone(shared), middleware::admission));
-    let working = match rate_limit::layer(settings) {
-        Some(limit) => working.route_layer(ServiceBuilder::new().map_response(rate_limit::announce).layer(limit)),
-        None => working,
-    };
+        .route_layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state(Arc::clone(shared), rate_limit::limit))
+                .layer(from_fn_with_state(Arc::clone(shared), middleware::admission))
+                .layer(from_fn_with_state(Arc::clone(shared), idempotency::once)),
+        );
     // What is refused here for its number would be lost: its own queue is its limit.
     let webhooks = Router::new().route("/webhooks/alertmanager", post(alertmanager::handler));
     // These answer whatever happens.
@@ -164,6 +180,9 @@ impl Shared {
                 usize::try_from(settings.max_concurrent_requests).unwrap_or(Semaphore::MAX_PERMITS),
             )),
             notifications: Semaphore::new(alertmanager::AT_ONCE),
+            limits: Limits::new(settings),
+            metrics_public: settings.metrics_public,
+            is_loopback: settings.is_loopback(),
             body_deadline: settings.request_timeout().min(BODY_DEADLINE),
             work_deadline: settings.request_timeout(),
         }

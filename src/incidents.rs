@@ -7,7 +7,7 @@
 //!                                                  |- remediations() propose, decide once, carry on
 //!                                                  |- queue()        alerts that wait, taken by one worker at a time
 //!                                                  |- firing()       alerts that fire, and the incidents that they belong to
-//!                                                  '- leases(), claims(), flags(), budgets()
+//!                                                  '- leases(), claims(), replays(), flags(), budgets()
 //! ```
 //! No method reads a clock: the time is an argument. No text is changed or looked into: what comes in is redacted already.
 
@@ -22,6 +22,7 @@ mod queue;
 mod read;
 mod record;
 mod remediations;
+mod replays;
 mod retention;
 mod schema;
 pub mod settings;
@@ -45,6 +46,7 @@ pub use self::{
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
     remediations::{Decision, Remediations},
+    replays::Replays,
     retention::{Cleaned, Retention},
     settings::{Place, PlaceSettings, StoreSettings},
     store::{Incidents, OpenError, Store, StoreStatus},

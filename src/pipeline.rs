@@ -1,14 +1,17 @@
 //! What Faultline does for its users: one public function per question, each the order of the stages and nothing else.
 
 pub mod alerts;
+pub mod callers;
 pub mod cluster_health;
 mod consult;
 pub mod diagnose;
 pub mod health;
 pub mod incidents;
 pub mod look;
+pub mod permit;
 pub mod progress;
 mod record;
+pub mod replays;
 pub mod runbooks;
 pub mod suggest;
 
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use crate::{
+    auth::Auth,
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
@@ -40,6 +44,10 @@ pub struct Stages {
     pub records: Arc<Records>,
     /// Where alerts come in.
     pub alerts: Arc<alerts::Intake>,
+    /// Who may call.
+    pub auth: Arc<Auth>,
+    /// Requests that are to be done once, where there is no store that knows.
+    pub replays: replays::Replays,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

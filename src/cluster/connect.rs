@@ -192,6 +192,14 @@ impl Cluster {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What reaches the live cluster. `None` = none is connected; a recording is none.
+    pub(super) fn client(&self) -> Option<Client> {
+        match self.state() {
+            State::Connected(connected) => Some(connected.client),
+            State::Off | State::Away(_) => None,
+        }
+    }
+
     pub fn connection(&self) -> Connection {
         if self.recording.is_some() {
             return Connection::Recording;

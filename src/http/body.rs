@@ -34,10 +34,15 @@ pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result
 
 /// Reads the whole body, at most `most_bytes` of it, as text that says it is JSON.
 pub async fn read_text(headers: &HeaderMap, body: Body, deadline: Duration, most_bytes: usize) -> Result<String, Problem> {
-    let collected = tokio::time::timeout(deadline, collect(body, most_bytes)).await;
-    let bytes = collected.map_err(|_| Problem::of(Code::BodyTimeout))??;
+    let bytes = bytes(body, deadline, most_bytes).await?;
     require_json(headers)?;
     String::from_utf8(bytes.into()).map_err(|_| Problem::of(Code::InvalidUtf8))
+}
+
+/// The whole body, if it has at most `most_bytes` and arrives in time.
+pub async fn bytes(body: Body, deadline: Duration, most_bytes: usize) -> Result<Bytes, Problem> {
+    let collected = tokio::time::timeout(deadline, collect(body, most_bytes)).await;
+    collected.map_err(|_| Problem::of(Code::BodyTimeout))?
 }
 
 /// `application/json` or any `application/*+json`, in UTF-8.

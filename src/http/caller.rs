@@ -1,17 +1,9 @@
-//! Who sends a request, and what they may do.
+//! Who sends a request, as handlers see it.
 
 use axum::http::Extensions;
 
-/// What a caller may do; the higher includes the lower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Diagnoses, asks for runbooks, proposes.
-    Developer,
-    /// Approves, pauses, decides.
-    Admin,
-}
+use crate::domain::caller::Principal;
+pub use crate::domain::caller::Role;
 
 /// Who sends a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +20,17 @@ impl Caller {
     }
 
     pub fn from_extensions(extensions: &Extensions) -> Self {
-        extensions.get::<Self>().cloned().unwrap_or_else(Self::anonymous)
+        Self::known(extensions).cloned().unwrap_or_else(Self::anonymous)
+    }
+
+    /// Who it is, proven. `None` = nobody has to say.
+    pub fn known(extensions: &Extensions) -> Option<&Self> {
+        extensions.get::<Self>()
+    }
+}
+
+impl From<Principal> for Caller {
+    fn from(principal: Principal) -> Self {
+        Self { name: principal.name, role: principal.role }
     }
 }

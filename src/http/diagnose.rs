@@ -27,6 +27,7 @@ use crate::{
     pipeline::{
         Stages,
         diagnose::{self, Pass, Question},
+        permit::Permit,
     },
 };
 
@@ -37,7 +38,10 @@ pub async fn handler(State(shared): State<Arc<Shared>>, request: Request) -> Res
     let question = read(document.json, &mut redaction)?;
     let id = RequestId::from_extensions(&parts.extensions);
     let form = accept::choose(&parts.headers, &[Form::Json, Form::Markdown, Form::Plain, Form::Events]);
-    let pass = Pass { deadline: Some(shared.answer_by()), ..Pass::new(id.as_str(), now(), redaction) };
+    let who = shared.limits.who(&parts.extensions, &parts.headers);
+    let limits = Arc::clone(&shared);
+    let may_ask_model = Permit::new(move || limits.limits.ask_model(who));
+    let pass = Pass { deadline: Some(shared.answer_by()), may_ask_model, ..Pass::new(id.as_str(), now(), redaction) };
     if form == Form::Events {
         let permit = parts.extensions.get::<Admitted>().cloned();
         return Ok(stream::diagnosis(shared, question, pass, document.size_bytes, permit));

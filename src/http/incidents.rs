@@ -14,13 +14,15 @@ use serde_json::value::RawValue;
 
 use super::{
     Shared, body,
+    caller::Caller,
     diagnose::now,
     fields::Fields,
     problem::{Code, Problem},
+    request_id::RequestId,
 };
 use crate::{
     domain::incident::{EntryKind, Incident, IncidentDetail, TimelineEntry},
-    pipeline::incidents::{self, Changed, Deed, NoAnswer},
+    pipeline::incidents::{self, Changed, Deed, NoAnswer, Said},
 };
 
 /// Longest note, in characters.
@@ -148,15 +150,27 @@ async fn change(shared: &Shared, id: IdPath, request: Request, deed: Deed) -> Re
         Deed::Note => Some(fields.required_words("text", NOTE_CHARACTERS)),
         Deed::Acknowledge | Deed::Resolve => fields.words("note", NOTE_CHARACTERS),
     };
-    let author = fields.words("author", AUTHOR_CHARACTERS);
+    let caller = Caller::known(&parts.extensions);
+    let author = signed(caller, fields.words("author", AUTHOR_CHARACTERS));
     fields.close()?;
+    let request_id = Some(RequestId::from_extensions(&parts.extensions).as_str().to_owned());
+    let said = Said { author, text, caller: caller.map(|caller| caller.name.clone()), request_id };
     let id = known_form(id)?;
-    match within(shared, incidents::change(&shared.stages, &id, deed, author, text, now())).await? {
+    match within(shared, incidents::change(&shared.stages, &id, deed, said, now())).await? {
         Changed::NotFound => Err(Problem::of(Code::IncidentNotFound)),
         Changed::Done | Changed::AlreadySo => {
             let found = within(shared, incidents::read(&shared.stages, &id)).await?;
             json(&Detail::new(&found.ok_or_else(|| Problem::of(Code::IncidentNotFound))?))
         }
+    }
+}
+
+/// Who did it, as the timeline says: what a caller proved to be comes first, and for whom they say it is stands behind.
+fn signed(caller: Option<&Caller>, author: Option<String>) -> Option<String> {
+    match (caller, author) {
+        (Some(caller), Some(author)) if author != caller.name => Some(format!("{} (on behalf of {author})", caller.name)),
+        (Some(caller), _) => Some(caller.name.clone()),
+        (None, author) => author,
     }
 }
 

@@ -15,10 +15,13 @@ use metrics::{Counter, Histogram, counter, describe_counter, describe_gauge, des
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::Shared;
-use crate::domain::{
-    diagnosis::Diagnosis,
-    evidence::Gap,
-    symptom::{CategoryId, Severity},
+use crate::{
+    domain::{
+        diagnosis::Diagnosis,
+        evidence::Gap,
+        symptom::{CategoryId, Severity},
+    },
+    pipeline::callers,
 };
 
 /// Route of requests whose path leads nowhere.
@@ -29,6 +32,8 @@ const SECONDS: &[f64] =
 
 /// Alerts wait for a diagnosis, not for an answer.
 const LAG_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
+/// Why a caller is turned away before any credential is looked at, or after.
+pub const REFUSALS: [&str; 4] = ["missing", "role", "slowed", "no-authentication"];
 
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -54,6 +59,7 @@ fn install() -> Option<PrometheusHandle> {
         "faultline_http_request_duration_seconds",
         "Seconds from the head of a request to the head of its answer"
     );
+    describe_counter!("faultline_auth_refused_total", "Requests turned away for who sent them, by why");
     describe_counter!("faultline_diagnoses_total", "Diagnoses given");
     describe_counter!("faultline_gaps_total", "Things that a diagnosis or suggestion could not look at");
     describe_counter!("faultline_suggestions_total", "Runbook questions answered, by whether any runbook fits");
@@ -84,6 +90,7 @@ pub struct Metrics {
     routes: HashMap<String, RouteMetrics>,
     diagnoses: RwLock<HashMap<(CategoryId, Severity, &'static str), Counter>>,
     gaps: RwLock<HashMap<&'static str, Counter>>,
+    refused: HashMap<&'static str, Counter>,
     fits: Counter,
     fits_not: Counter,
 }
@@ -104,6 +111,11 @@ impl Metrics {
             routes: routes.chain([UNMATCHED]).map(|route| (route.to_owned(), of(route))).collect(),
             diagnoses: RwLock::default(),
             gaps: RwLock::default(),
+            refused: callers::REFUSALS
+                .into_iter()
+                .chain(REFUSALS)
+                .map(|reason| (reason, counter!("faultline_auth_refused_total", "reason" => reason)))
+                .collect(),
             fits: counter!("faultline_suggestions_total", "fit" => "yes"),
             fits_not: counter!("faultline_suggestions_total", "fit" => "no"),
         }
@@ -138,6 +150,13 @@ impl Metrics {
         let counter = counter!("faultline_diagnoses_total", &labels);
         counter.increment(1);
         self.diagnoses.write().unwrap_or_else(PoisonError::into_inner).insert(key, counter);
+    }
+
+    /// Counts a caller that was turned away.
+    pub fn refused(&self, reason: &'static str) {
+        if let Some(counter) = self.refused.get(reason) {
+            counter.increment(1);
+        }
     }
 
     pub fn suggested(&self, found: usize, gaps: &[Gap]) {

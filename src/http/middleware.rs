@@ -5,9 +5,11 @@
 //!   cors              only where origins are set
 //!     catch panic     a panic is a problem like any other
 //!       compression   answers over 8 KiB, for clients that ask for it
-//!         rate limit  only routes that do work (rate_limit.rs)
-//!           admission only routes that do work: as many at once as fit
-//!             handler
+//!         guard       who calls, and whether they may (authentication.rs, access.rs)
+//!           limit     only routes that do work: so many a minute (rate_limit.rs)
+//!             admission   only routes that do work: as many at once as fit
+//!               idempotency   a POST with a key is done once (idempotency.rs)
+//!                 handler
 //! ```
 //! `Router::layer` runs these after the path was matched, so the envelope knows the route.
 
@@ -35,6 +37,7 @@ use tracing::{debug, error, info};
 
 use super::{
     Shared,
+    authentication::X_API_KEY,
     metrics::UNMATCHED,
     problem::{Code, Problem},
     request_id::{RequestId, X_REQUEST_ID},
@@ -117,13 +120,25 @@ pub fn compression() -> CompressionLayer<impl Predicate> {
 pub fn cors(origins: &CorsOrigins) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
-        .allow_headers([header::ACCEPT, header::CONTENT_TYPE, header::IF_NONE_MATCH, X_REQUEST_ID])
+        .allow_headers([
+            header::ACCEPT,
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
+            X_API_KEY,
+            X_REQUEST_ID,
+        ])
         .expose_headers([
             X_REQUEST_ID,
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
             header::RETRY_AFTER,
             header::ETAG,
+            header::LOCATION,
+            header::WWW_AUTHENTICATE,
+            HeaderName::from_static("idempotency-replayed"),
         ])
         .max_age(Duration::from_secs(3600));
     match origins {

@@ -25,9 +25,17 @@ pub struct HttpSettings {
     #[arg(long, env, default_value_t = 8000)]
     pub app_port: u16,
 
-    /// Requests a minute that one client may send to /diagnose, /suggest-runbook and /runbooks; 0 sets no limit
+    /// Requests a minute that one caller, or one address where nobody says who they are, may send to what does work; 0 sets no limit
     #[arg(long, env, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub rate_limit_requests: u32,
+
+    /// Diagnoses a minute that may ask a language model, counted in the same way; one more is answered by the rules; 0 sets no limit
+    #[arg(long, env, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub rate_limit_model_requests: u32,
+
+    /// Whether /metrics is for everyone who reaches the port; false asks for a viewer where AUTH_MODE is set
+    #[arg(long, env, default_value_t = true, action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true)]
+    pub metrics_public: bool,
 
     /// Addresses or networks of proxies, by comma, whose X-Forwarded-For is believed: 10.0.0.0/8,::1
     #[arg(long, env, default_value = "", hide_default_value = true)]
@@ -57,6 +65,12 @@ pub struct HttpSettings {
 impl HttpSettings {
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_seconds)
+    }
+
+    /// Whether only this machine reaches the service.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.app_host.trim_start_matches('[').trim_end_matches(']');
+        host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
     pub fn shutdown_grace(&self) -> Duration {

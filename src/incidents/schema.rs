@@ -13,7 +13,7 @@ struct Migration {
 }
 
 /// In order. A script that was released is never changed; what comes later is a further one.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         both: include_str!("migrations/0001_store.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [Migration; 2] = [
         postgres: include_str!("migrations/postgres/0001_audit_is_append_only.sql"),
     },
     Migration { version: 2, both: include_str!("migrations/0002_alerts.sql"), sqlite: "", postgres: "" },
+    Migration { version: 3, both: include_str!("migrations/0003_replays.sql"), sqlite: "", postgres: "" },
 ];
 
 /// The schema that this version of the program speaks.

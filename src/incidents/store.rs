@@ -11,6 +11,7 @@ use super::{
     postgres,
     queue::AlertQueue,
     remediations::Remediations,
+    replays::Replays,
     schema,
     settings::{Place, make_folder},
     sqlite,
@@ -50,7 +51,7 @@ pub struct StoreStatus {
     pub size_bytes: i64,
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "incidents",
     "timeline",
     "diagnoses",
@@ -62,6 +63,7 @@ const TABLES: [&str; 11] = [
     "flags",
     "leases",
     "claims",
+    "replays",
 ];
 
 impl Store {
@@ -120,6 +122,10 @@ impl Store {
 
     pub fn claims(&self) -> Claims<'_> {
         Claims { database: &self.database }
+    }
+
+    pub fn replays(&self) -> Replays<'_> {
+        Replays { database: &self.database }
     }
 
     pub fn flags(&self) -> Flags<'_> {

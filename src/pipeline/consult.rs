@@ -40,6 +40,12 @@ pub struct Case<'a> {
 
 /// `answer` with what the model adds to it; without a usable reply the same answer, and the reason in its gaps.
 pub async fn consult(stages: &Stages, model: &Model, case: &Case<'_>, mut answer: Answer, pass: &Pass) -> Answer {
+    if let Err(seconds) = pass.may_ask_model.take() {
+        let why = format!("the caller has used up its questions to a model for now; there is one more in {seconds} s");
+        answer.gaps.push(Gap::new("reason", "model", why.clone()));
+        answer.llm.reason = Some(why);
+        return answer;
+    }
     pass.listener.tell(Progress::Asking(model.replies.models()));
     match consulted(stages, model, case, &answer, pass).await {
         Ok(merged) => merged,

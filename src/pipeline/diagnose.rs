@@ -8,6 +8,7 @@ use super::{
     Stages, cluster_health,
     consult::{self, Case},
     look::{self, Looked},
+    permit::Permit,
     progress::{Listener, Progress},
     record,
 };
@@ -54,11 +55,19 @@ pub struct Pass {
     /// When the answer has to be there. `None` = each stage's own bounds are enough.
     pub deadline: Option<tokio::time::Instant>,
     pub listener: Listener,
+    pub may_ask_model: Permit,
 }
 
 impl Pass {
     pub fn new(request_id: impl Into<String>, now: Timestamp, redaction: Redaction) -> Self {
-        Self { request_id: request_id.into(), now, redaction, deadline: None, listener: Listener::default() }
+        Self {
+            request_id: request_id.into(),
+            now,
+            redaction,
+            deadline: None,
+            listener: Listener::default(),
+            may_ask_model: Permit::default(),
+        }
     }
 }
 

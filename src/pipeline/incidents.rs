@@ -6,6 +6,7 @@ use tracing::error;
 use super::Stages;
 use crate::{
     domain::{
+        audit::{Act, ActOutcome},
         incident::{EntryKind, IncidentDetail, IncidentFilter, IncidentPage, TimelineEntry},
         incident_stats::IncidentStats,
     },
@@ -53,19 +54,54 @@ pub enum Deed {
     Resolve,
 }
 
+impl Deed {
+    /// Its name in the audit log.
+    fn act(self) -> &'static str {
+        match self {
+            Self::Note => "note-incident",
+            Self::Acknowledge => "acknowledge-incident",
+            Self::Resolve => "resolve-incident",
+        }
+    }
+}
+
+/// Who does it, and what they say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    pub author: Option<String>,
+    pub text: Option<String>,
+    /// Who is proven to have sent it: then it stands in the audit log as well. `None` = nobody had to prove anything.
+    pub caller: Option<String>,
+    pub request_id: Option<String>,
+}
+
 /// Does it, and writes down who did and what they said.
-pub async fn change(
-    stages: &Stages,
-    id: &str,
-    deed: Deed,
-    author: Option<String>,
-    text: Option<String>,
-    now: Timestamp,
-) -> Result<Changed, NoAnswer> {
+pub async fn change(stages: &Stages, id: &str, deed: Deed, said: Said, now: Timestamp) -> Result<Changed, NoAnswer> {
     let store = store(stages)?;
+    let Some(caller) = &said.caller else { return changed(stages, &store, id, deed, said, now).await };
+    let act = Act {
+        actor: stages.redactor.session().clean(caller).into_string(),
+        action: deed.act().to_owned(),
+        target: String::new(),
+        incident_id: Some(id.to_owned()),
+        request_id: said.request_id.clone(),
+        details: "{}".to_owned(),
+    };
+    let entry = store.audit().begin(act, now).await.map_err(failed)?;
+    let changed = changed(stages, &store, id, deed, said, now).await;
+    let outcome = match &changed {
+        Ok(Changed::Done) => ActOutcome::Done,
+        Ok(Changed::AlreadySo | Changed::NotFound) => ActOutcome::Refused,
+        Err(_) => ActOutcome::Failed,
+    };
+    store.audit().complete(entry, outcome, "{}", now).await.map_err(failed)?;
+    changed
+}
+
+async fn changed(stages: &Stages, store: &Store, id: &str, deed: Deed, said: Said, now: Timestamp) -> Result<Changed, NoAnswer> {
     let mut redaction = stages.redactor.session();
     let mut clean = |said: String| redaction.clean(&said).into_string();
-    let (author, text) = (author.map(&mut clean), text.map(&mut clean));
+    let (author, text) = (said.author.map(&mut clean), said.text.map(&mut clean));
     let (kind, unsaid) = match deed {
         Deed::Note => (EntryKind::Note, ""),
         Deed::Acknowledge => (EntryKind::Acknowledged, "acknowledged"),
@@ -73,9 +109,9 @@ pub async fn change(
     };
     let entry = NewEntry::new(kind, text.unwrap_or_else(|| unsaid.to_owned())).by(author);
     let done = match deed {
-        Deed::Note => of(&store).add(id, &entry, now).await,
-        Deed::Acknowledge => of(&store).acknowledge(id, &entry, now).await,
-        Deed::Resolve => of(&store).resolve(id, &entry, now).await,
+        Deed::Note => of(store).add(id, &entry, now).await,
+        Deed::Acknowledge => of(store).acknowledge(id, &entry, now).await,
+        Deed::Resolve => of(store).resolve(id, &entry, now).await,
     };
     done.map_err(failed)
 }

@@ -78,6 +78,8 @@ def test_the_schema_refuses(values):
     ({"remediation": {"enabled": True, "namespaces": ["a"], "protectedNamespaces": ["a"]}}, "a is protected"),
     ({"qdrant": {"enabled": True, "url": "http://qdrant:6334"}}, "exclude each other"),
     ({"auth": {"mode": "api-key"}}, "needs auth.apiKeys.existingSecret"),
+    ({"auth": {"apiKeys": {"existingSecret": "keys"}}}, "needs auth.mode"),
+    ({"auth": {"mode": "oidc"}}, "needs config.OIDC_ISSUER"),
     ({"secret": {"values": {"GOOGLE_API_KEY": "x"}}}, "only with secret.create"),
     ({"config": {"APP_PORT": 9000}}, "config.APP_PORT is set by another value"),
     ({"qdrant": {"enabled": True}, "config": {"QDRANT_URL": "http://x"}}, "config.QDRANT_URL is set by another value"),

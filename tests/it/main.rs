@@ -1,6 +1,7 @@
 //! Integration tests: a module per capability.
 
 mod alerts;
+mod auth;
 mod classify;
 mod cli;
 mod cluster;

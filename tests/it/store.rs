@@ -12,7 +12,7 @@ mod recording;
 
 use bed::{Bed, Case};
 
-use crate::support::postgres::Postgres;
+use crate::{auth::idempotency, support::postgres::Postgres};
 
 /// Makes the list of cases, and a test on SQLite of each.
 macro_rules! suite {
@@ -57,6 +57,8 @@ suite! {
     opening::migrations_run_once,
     opening::a_newer_schema_is_refused,
     opening::many_processes_open_an_empty_store_at_once,
+    idempotency::answers_are_kept_for_a_day,
+    idempotency::replicas_know_of_each_other,
     queue::alerts_come_out_in_order_and_once,
     queue::two_takers_never_get_the_same_alert,
     queue::the_same_alert_waits_once,

@@ -21,6 +21,7 @@ use axum::{
 };
 use faultline::{
     app,
+    auth::Auth,
     cluster::Cluster,
     config::KnowledgeSettings,
     http::{self, HttpSettings, settings::Lifecycle},
@@ -52,6 +53,8 @@ pub fn settings() -> HttpSettings {
         app_host: "127.0.0.1".to_owned(),
         app_port: 0,
         rate_limit_requests: 0,
+        rate_limit_model_requests: 0,
+        metrics_public: true,
         trusted_proxies: "".parse().expect("no proxies"),
         cors_origins: "".parse().expect("no origins"),
         max_concurrent_requests: 256,
@@ -104,6 +107,14 @@ impl TestApp {
         let replies = Replies::live(providers.paced_from(Duration::from_millis(1)), model.bounds());
         let model = Model::of(Model::prompts(&model).expect("the built-in prompts"), replies, &model);
         Self { router: http::router(Arc::new(app::with(stages, model)), settings) }
+    }
+
+    /// The service that asks who calls. `other` changes what else there is.
+    pub fn guarded(auth: Auth, settings: HttpSettings, other: impl FnOnce(&mut Stages)) -> Self {
+        let mut stages = app::stages_without_cluster(&KnowledgeSettings::default()).expect("the built-in parts fit together");
+        stages.auth = Arc::new(auth);
+        other(&mut stages);
+        Self { router: http::router(Arc::new(stages), settings) }
     }
 
     /// The service with a store, and a cluster to look at where there is one.

@@ -9,7 +9,7 @@ use source::{Source, files_below, root, sources};
 /// Files are about one idea; past this many lines a second one has moved in.
 const MAX_LINES: usize = 400;
 
-const STAGES: [&str; 7] = ["classify", "collect", "retrieve", "reason", "guard", "remediate", "incidents"];
+const STAGES: [&str; 8] = ["auth", "classify", "collect", "retrieve", "reason", "guard", "remediate", "incidents"];
 
 /// The arrows of the design: whether a file of module `from` may name module `to`.
 fn may_use(from: &str, to: &str) -> bool {

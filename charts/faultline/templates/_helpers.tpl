@@ -115,6 +115,12 @@ capabilities:
 {{- if and (eq .Values.auth.mode "api-key") (not .Values.auth.apiKeys.existingSecret) }}
 {{- fail "auth.mode api-key needs auth.apiKeys.existingSecret" }}
 {{- end }}
+{{- if and .Values.auth.apiKeys.existingSecret (has .Values.auth.mode (list "" "none")) }}
+{{- fail "auth.apiKeys.existingSecret needs auth.mode: api-key, or oidc or kubernetes with keys beside tokens" }}
+{{- end }}
+{{- if and (eq .Values.auth.mode "oidc") (not (or .Values.extraEnv .Values.extraEnvFrom .Values.existingSecret (and .Values.config.OIDC_ISSUER .Values.config.OIDC_AUDIENCE))) }}
+{{- fail "auth.mode oidc needs config.OIDC_ISSUER and config.OIDC_AUDIENCE" }}
+{{- end }}
 {{- if and .Values.secret.values (not .Values.secret.create) }}
 {{- fail "secret.values are used only with secret.create" }}
 {{- end }}

@@ -78,6 +78,7 @@ pub const TOKENS: &[Token] = &[
     token("tailscale-key", "tskey-", Url, 16),
     token("openshift-token", "sha256~", Url, 30),
     token("pulumi-token", "pul-", Hex, 40),
+    token("faultline-key", "flk_", Hex, 32),
     // code and packages
     token("github-token", "ghp_", Alnum, 20),
     token("github-token", "gho_", Alnum, 20),

@@ -1,6 +1,7 @@
 //! An API server made of a recording, in process or on a loopback socket, that fails on request and remembers what it was asked.
 
 mod fault;
+mod reviews;
 
 use std::{
     convert::Infallible,
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
 
 pub use fault::{Fault, Rule};
+pub use reviews::User;
 
 /// Where the recordings are that came with the tests.
 pub fn recordings() -> PathBuf {
@@ -42,6 +44,7 @@ pub struct FakeApi {
 struct Shared {
     recording: Recording,
     rules: Mutex<Vec<Rule>>,
+    users: Mutex<Vec<User>>,
     seen: Mutex<Vec<Seen>>,
 }
 
@@ -72,12 +75,18 @@ impl FakeApi {
     }
 
     pub fn of(recording: Recording) -> Self {
-        Self { shared: Arc::new(Shared { recording, rules: Mutex::default(), seen: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { recording, rules: Mutex::default(), users: Mutex::default(), seen: Mutex::default() }) }
     }
 
     /// Fails from now on as the rule says; of several rules the first that applies.
     pub fn with(self, rule: Rule) -> Self {
         lock(&self.shared.rules).push(rule);
+        self
+    }
+
+    /// Knows these users, and no others.
+    pub fn knowing(self, users: impl IntoIterator<Item = User>) -> Self {
+        *lock(&self.shared.users) = users.into_iter().collect();
         self
     }
 
@@ -156,14 +165,18 @@ impl FakeApi {
                 faults.extend(rule.fault(&seen));
             }
         }
+        let answer = || {
+            let review = reviews::answer(&lock(&self.shared.users), &request);
+            review.unwrap_or_else(|| self.shared.recording.answer(&request))
+        };
         let mut response = None;
         for fault in faults {
-            response = fault.happen(|| self.shared.recording.answer(&request)).await;
+            response = fault.happen(answer).await;
             if response.is_some() {
                 break;
             }
         }
-        let response = response.unwrap_or_else(|| self.shared.recording.answer(&request).map(Answered::whole));
+        let response = response.unwrap_or_else(|| answer().map(Answered::whole));
         if let Some(seen) = lock(&self.shared.seen).get_mut(number) {
             seen.status = Some(response.status().as_u16());
             seen.bytes = response.body().sent();

@@ -4,12 +4,14 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Ends when dropped.
 pub struct Serving {
     child: Child,
     address: String,
+    log: Arc<Mutex<String>>,
 }
 
 impl Serving {
@@ -19,17 +21,30 @@ impl Serving {
         command.env_clear().env("APP_HOST", "127.0.0.1").env("APP_PORT", "0").arg("serve").args(arguments);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut log = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut line = String::new();
+        let said = Arc::new(Mutex::new(String::new()));
         let address = loop {
-            line.clear();
+            let mut line = String::new();
             assert_ne!(log.read_line(&mut line).expect("a log"), 0, "it ended before it listened");
-            if let Some((_, rest)) = line.split_once("http://") {
+            said.lock().unwrap_or_else(PoisonError::into_inner).push_str(&line);
+            if let Some((_, rest)) = line.split_once("listening on http://") {
                 break rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
             }
         };
+        let kept = Arc::clone(&said);
         // A pipe that nobody reads would fill up and block it.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-        Self { child, address }
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
+        Self { child, address, log: said }
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn process(&self) -> u32 {
@@ -38,18 +53,42 @@ impl Serving {
 
     /// The answer to a GET, with its head.
     pub async fn get(&self, path: &str) -> String {
-        self.ask(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).await
+        self.get_with(path, "").await
+    }
+
+    /// The same with more lines in the head, each with its line end.
+    pub async fn get_with(&self, path: &str, head: &str) -> String {
+        self.ask(format!(
+            "GET {path} HTTP/1.1
+host: a
+connection: close
+{head}
+"
+        ))
+        .await
     }
 
     /// The answer to a POST of JSON, with its head.
     pub async fn post(&self, path: &str, body: &str) -> String {
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json");
-        self.ask(format!("{head}\r\ncontent-length: {length}\r\n\r\n{body}")).await
+        let head = format!(
+            "POST {path} HTTP/1.1
+host: a
+connection: close
+content-type: application/json"
+        );
+        self.ask(format!(
+            "{head}
+content-length: {length}
+
+{body}"
+        ))
+        .await
     }
 
     async fn ask(&self, request: String) -> String {
-        let address = self.address.clone();
+        let port = self.address.rsplit(':').next().expect("a port");
+        let address = format!("127.0.0.1:{port}");
         let asking = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).expect("a connection");
             stream.write_all(request.as_bytes()).expect("a request is taken");
