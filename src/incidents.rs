@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 pub use self::{
-    audit::{Audit, AuditEntry},
+    audit::Audit,
     budget::{Bound, Budgets, Spent},
     change::{Changed, NewEntry},
     coordinate::{Claims, Flags, Leases},
@@ -47,6 +47,7 @@ pub use self::{
     store::{Incidents, OpenError, Store, StoreStatus},
 };
 
+pub use crate::domain::audit::AuditEntry;
 use crate::domain::evidence::Gap;
 
 /// Whether there is a store, now.

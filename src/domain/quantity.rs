@@ -46,6 +46,11 @@ impl Quantity {
         Some(Self((whole * scale + fraction) * per_unit * 1000 / scale))
     }
 
+    /// Thousandths of a core, or of a byte.
+    pub fn thousandths(self) -> i128 {
+        self.0
+    }
+
     /// Bytes or cores, rounded down.
     pub fn units(self) -> i128 {
         self.0 / 1000
