@@ -16,6 +16,7 @@ pub mod passage;
 pub mod quantity;
 pub mod redact;
 pub mod remediation;
+pub mod ruling;
 pub mod symptom;
 pub mod target;
 pub mod text;

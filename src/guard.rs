@@ -11,6 +11,7 @@ mod kubectl;
 mod line;
 mod names;
 mod packages;
+pub mod policy;
 mod programs;
 mod query;
 mod tools;
