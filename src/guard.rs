@@ -5,6 +5,7 @@
 //! ```
 //! What is not known is `HIGH`: a table lists what is safe, never what is dangerous.
 
+pub mod action;
 mod clients;
 mod command;
 mod kubectl;
@@ -14,6 +15,7 @@ mod packages;
 pub mod policy;
 mod programs;
 mod query;
+pub mod settings;
 mod tools;
 
 pub use names::names;
