@@ -13,6 +13,7 @@ use crate::{
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
     config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
     domain::redact::{Redactor, user::UserRule},
+    guard::{policy::Policy, settings::PolicySettings},
     http::{self, metrics, server},
     incidents::{Records, Retention},
     pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
@@ -50,6 +51,8 @@ pub enum StartError {
     Qdrant { url: String, why: String },
     #[error("could not use the language models: {0}")]
     Models(String),
+    #[error("could not use the policy of POLICY_FILE={}:\n  {why}", .file.display())]
+    Policy { file: PathBuf, why: String },
     #[error("DATABASE_URL cannot be used: {why}")]
     DatabaseUrl { why: String },
     #[error("the store of incidents cannot be used (DATABASE_URL, DATA_DIR): {why}")]
@@ -65,6 +68,7 @@ impl App {
     pub async fn new(settings: Settings) -> Result<Self, StartError> {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
         let mut stages = with_model(stages, &settings.model)?;
+        stages.policy = policy(&settings.policy)?;
         stages.records = Arc::new(records(&settings.store.place).await?);
         Ok(Self { settings, stages: Arc::new(stages) })
     }
@@ -122,7 +126,8 @@ const FIRST_CONNECT: Duration = Duration::from_secs(2);
 
 pub use records::records;
 
-/// The parts that every diagnosis passes, without a store: whoever keeps incidents sets [`Stages::records`].
+/// The parts that every diagnosis passes, without a store and with the built-in policy: whoever keeps incidents sets
+/// [`Stages::records`], whoever changes something [`Stages::policy`].
 pub fn stages(settings: &KnowledgeSettings, cluster: &ClusterSettings) -> Result<Stages, StartError> {
     let cluster = Cluster::open(cluster).map_err(|source| StartError::Recording { source })?;
     stages_of(settings, cluster)
@@ -153,6 +158,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         redactor,
         cluster: Arc::new(cluster),
         records: Arc::new(Records::off()),
+        policy: Policy::built_in(),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
@@ -185,6 +191,14 @@ pub fn redactor(settings: &RedactSettings) -> Result<Arc<Redactor>, StartError> 
     let text = std::fs::read_to_string(file).map_err(|cause| error(cause.to_string()))?;
     let rules: Vec<UserRule> = serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))?;
     Redactor::with_rules(&rules).map(Arc::new).map_err(|cause| error(cause.to_string()))
+}
+
+/// Which changes may be made in the cluster: what the setting names, or nothing.
+pub fn policy(settings: &PolicySettings) -> Result<Policy, StartError> {
+    let Some(file) = settings.file() else { return Ok(Policy::built_in()) };
+    let error = |why: String| StartError::Policy { file: file.to_owned(), why };
+    let text = std::fs::read_to_string(file).map_err(|cause| error(cause.to_string()))?;
+    Policy::load(&text).map_err(|cause| error(cause.to_string()))
 }
 
 /// The index in Qdrant. `None` = the setting names none.

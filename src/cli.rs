@@ -11,6 +11,7 @@ mod incidents;
 mod index;
 mod knowledge;
 mod model;
+mod policy;
 mod progress;
 mod rbac;
 mod redact;
@@ -45,8 +46,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  done; for `diagnose`: an error of a known category; for `suggest`: a runbook fits
   1  it could not be done, a check found problems, or `cluster-health` something unwell
   2  wrong arguments or settings
-  3  `diagnose`: an error, but of no known category
-  4  no error seen, no runbook fits, no rule matches, or too little seen of a cluster";
+  3  `diagnose`: an error, but of no known category; `policy explain`: needs approval
+  4  no error seen, no runbook fits, no rule matches, too little seen of a cluster, or forbidden by the policy";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -135,6 +136,15 @@ Examples:
         #[command(flatten)]
         place: PlaceSettings,
     },
+    /// Check and explain the policy of remediation
+    #[command(after_help = "Examples:
+  faultline policy example > policy.yaml
+  faultline policy check --policy-file policy.yaml
+  faultline policy explain 'kubectl rollout restart deployment/api -n shop' --labels tier=web --policy-file policy.yaml")]
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
     Rbac,
     /// Ask a running Faultline whether it is well (for container health checks)
@@ -156,6 +166,8 @@ enum Outcome {
     ProblemsFound,
     NoCategory,
     NothingFound,
+    NeedsApproval,
+    Forbidden,
 }
 
 impl From<Outcome> for ExitCode {
@@ -163,8 +175,8 @@ impl From<Outcome> for ExitCode {
         Self::from(match outcome {
             Outcome::Done => 0_u8,
             Outcome::ProblemsFound => 1,
-            Outcome::NoCategory => 3,
-            Outcome::NothingFound => 4,
+            Outcome::NoCategory | Outcome::NeedsApproval => 3,
+            Outcome::NothingFound | Outcome::Forbidden => 4,
         })
     }
 }
@@ -199,6 +211,7 @@ pub fn run() -> ExitCode {
         Command::Incidents { command, place } => incidents::run(&command, &place),
         Command::Audit { command, place } => store::audit(&command, &place),
         Command::Store { command, place } => store::store(&command, &place),
+        Command::Policy { command } => policy::run(&command),
         Command::Rbac => rbac::run(),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {

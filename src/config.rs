@@ -8,8 +8,8 @@ use clap::{
 };
 
 use crate::{
-    cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, reason::model::ModelSettings,
-    retrieve::settings::RetrievalSettings, telemetry::LogSettings,
+    cluster::ClusterSettings, guard::settings::PolicySettings, http::HttpSettings, incidents::StoreSettings,
+    reason::model::ModelSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings,
 };
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
@@ -25,6 +25,8 @@ pub struct Settings {
     pub model: ModelSettings,
     #[command(flatten)]
     pub store: StoreSettings,
+    #[command(flatten)]
+    pub policy: PolicySettings,
     #[command(flatten)]
     pub log: LogSettings,
 }

@@ -19,6 +19,7 @@ use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
+    guard::policy::Policy,
     incidents::Records,
     reason::{model::Model, rules::Advisor},
     retrieve::retriever::Retriever,
@@ -37,6 +38,8 @@ pub struct Stages {
     pub cluster: Arc<Cluster>,
     /// Where incidents are kept.
     pub records: Arc<Records>,
+    /// Which changes may be made in the cluster.
+    pub policy: Policy,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

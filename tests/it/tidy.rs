@@ -85,6 +85,18 @@ fn clean_text_comes_from_redaction_alone() {
 }
 
 #[test]
+fn rulings_come_from_policies_alone() {
+    let mut offences = Offences::default();
+    let makes_rulings = |file: &Source| file.path.to_string_lossy().replace('\\', "/").contains("src/guard/policy");
+    for file in sources().iter().filter(|file| !makes_rulings(file)) {
+        for (at, _) in file.text.match_indices("by_policy(").filter(|(at, _)| !file.text[..*at].ends_with("fn ")) {
+            offences.add(file, at, "makes a ruling without a policy");
+        }
+    }
+    offences.assert_none("rulings that no policy made");
+}
+
+#[test]
 fn files_hold_one_idea() {
     let mut offences = Offences::default();
     for file in sources() {
