@@ -1,6 +1,7 @@
 //! The process: its chosen parts, made once from the settings, and its life from start to drain.
 
 mod records;
+mod remediations;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -16,7 +17,10 @@ use crate::{
     guard::{policy::Policy, settings::PolicySettings},
     http::{self, metrics, server},
     incidents::{Records, Retention},
-    pipeline::{REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose},
+    pipeline::{
+        REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, cluster_health::Pictures, diagnose,
+        remediate::Remediator,
+    },
     reason::{
         client::Providers,
         model::{Model, ModelSettings},
@@ -69,6 +73,7 @@ impl App {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
         let mut stages = with_model(stages, &settings.model)?;
         stages.policy = policy(&settings.policy)?;
+        stages.remediator = remediator(&settings.remediate);
         stages.records = Arc::new(records(&settings.store.place).await?);
         Ok(Self { settings, stages: Arc::new(stages) })
     }
@@ -91,6 +96,7 @@ impl App {
         let fresh = tokio::spawn(Arc::clone(&self.stages.retriever).keep_fresh());
         let records = Arc::clone(&self.stages.records);
         let record_keeping = tokio::spawn(records::keep(Arc::clone(&records), retention));
+        let tending = tokio::spawn(remediations::keep(Arc::clone(&self.stages)));
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
         info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
@@ -116,6 +122,7 @@ impl App {
         connection.abort();
         fresh.abort();
         record_keeping.abort();
+        tending.abort();
         records.close().await;
         Ok(())
     }
@@ -125,6 +132,7 @@ impl App {
 const FIRST_CONNECT: Duration = Duration::from_secs(2);
 
 pub use records::records;
+pub use remediations::remediator;
 
 /// The parts that every diagnosis passes, without a store and with the built-in policy: whoever keeps incidents sets
 /// [`Stages::records`], whoever changes something [`Stages::policy`].
@@ -159,6 +167,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         cluster: Arc::new(cluster),
         records: Arc::new(Records::off()),
         policy: Policy::built_in(),
+        remediator: Remediator::off(),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),

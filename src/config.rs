@@ -9,7 +9,7 @@ use clap::{
 
 use crate::{
     cluster::ClusterSettings, guard::settings::PolicySettings, http::HttpSettings, incidents::StoreSettings,
-    reason::model::ModelSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings,
+    reason::model::ModelSettings, remediate::RemediateSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings,
 };
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
@@ -27,6 +27,8 @@ pub struct Settings {
     pub store: StoreSettings,
     #[command(flatten)]
     pub policy: PolicySettings,
+    #[command(flatten)]
+    pub remediate: RemediateSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }

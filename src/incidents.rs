@@ -41,7 +41,7 @@ pub use self::{
     queue::{Alert, AlertQueue, Pushed, QueueCounts, TakenAlert},
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
-    remediations::{Decision, Remediations},
+    remediations::{Decision, RemediationFilter, Remediations},
     retention::{Cleaned, Retention},
     settings::{Place, PlaceSettings, StoreSettings},
     store::{Incidents, OpenError, Store, StoreStatus},

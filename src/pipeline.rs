@@ -8,6 +8,7 @@ pub mod incidents;
 pub mod look;
 pub mod progress;
 mod record;
+pub mod remediate;
 pub mod runbooks;
 pub mod suggest;
 
@@ -40,6 +41,8 @@ pub struct Stages {
     pub records: Arc<Records>,
     /// Which changes may be made in the cluster.
     pub policy: Policy,
+    /// What this process has for remediation.
+    pub remediator: remediate::Remediator,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

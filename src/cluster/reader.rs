@@ -173,6 +173,16 @@ impl Reader {
         self.object(&what, namespace, &resource_path(group, version, plural, namespace, Some(name)), JSON).await
     }
 
+    /// The metadata of one object; what it holds never arrives.
+    pub async fn metadata(
+        &self,
+        (group, version, plural): (&str, &str, &str),
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Found<serde_json::Value> {
+        self.object(plural, namespace, &resource_path(group, version, plural, namespace, Some(name)), METADATA_ONLY).await
+    }
+
     async fn object<T: serde::de::DeserializeOwned>(
         &self,
         what: &str,

@@ -36,7 +36,11 @@ pub fn kind_fits(action: &Action) -> Result<(), Refusal> {
         return Err(Refusal::not_applicable(format!("a {} {lacks}", target.kind.as_str())));
     }
     let names = [Some(target.name.as_str()), target.namespace.as_deref()];
-    if names.into_iter().flatten().all(is_name) { Ok(()) } else { Err(Refusal::not_applicable("the name is not one of Kubernetes")) }
+    if names.into_iter().flatten().all(is_name) {
+        Ok(())
+    } else {
+        Err(Refusal::not_applicable("the name is not one of Kubernetes"))
+    }
 }
 
 /// A DNS subdomain name (RFC 1123), as names of objects are.
@@ -144,9 +148,9 @@ pub fn not_rolling(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
 /// A rollout that ran into its deadline would do so again with the same template.
 pub fn not_stalled(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
     match rollout::of(target.kind, object) {
-        Rollout::Stalled(why) => {
-            Err(Refusal::unsafe_because(format!("the current template of {target} does not come up ({why}): the same again would not")))
-        }
+        Rollout::Stalled(why) => Err(Refusal::unsafe_because(format!(
+            "the current template of {target} does not come up ({why}): the same again would not"
+        ))),
         Rollout::Complete | Rollout::OnItsWay(_) => Ok(()),
     }
 }
@@ -208,9 +212,7 @@ mod tests {
 
     #[test]
     fn a_rolling_update_keeps_serving_unless_it_may_stop_all_at_once() {
-        let strategy = |surge: serde_json::Value, unavailable: serde_json::Value| {
-            json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}}})
-        };
+        let strategy = |surge: serde_json::Value, unavailable: serde_json::Value| json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}}});
         assert!(keeps_serving(&strategy(json!("25%"), json!("25%")), 1));
         assert!(keeps_serving(&strategy(json!(0), json!(1)), 2));
         assert!(!keeps_serving(&strategy(json!(0), json!(1)), 1));

@@ -32,7 +32,9 @@ fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, lines: &mu
                 compare(&format!("{path}.{}", shown_key(key)), old.get(key), new.get(key), lines);
             }
         }
-        (Some(Value::Array(old)), Some(Value::Array(new))) if old.iter().chain(new).all(|item| !text(item, "/name").is_empty()) => {
+        (Some(Value::Array(old)), Some(Value::Array(new)))
+            if old.iter().chain(new).all(|item| !text(item, "/name").is_empty()) =>
+        {
             let named = |items: &[Value], name: &str| items.iter().find(|item| text(item, "/name") == name).cloned();
             let added = new.iter().filter(|item| named(old, text(item, "/name")).is_none());
             for item in old.iter().chain(added) {
@@ -113,7 +115,8 @@ mod tests {
 
     #[test]
     fn many_differences_are_counted() {
-        let many = |value: &str| json!((0..100).map(|at| (format!("k{at}"), value)).collect::<std::collections::BTreeMap<_, _>>());
+        let many =
+            |value: &str| json!((0..100).map(|at| (format!("k{at}"), value)).collect::<std::collections::BTreeMap<_, _>>());
         let text = differences("x", &many("a"), &many("b"));
         assert_eq!(text.lines().count(), 61);
         assert!(text.ends_with("... and 140 more lines\n"));

@@ -44,7 +44,9 @@ pub async fn plan(action: &Action, container: &str, limit: &str, look: &Look<'_>
         return Err(Refusal::unsafe_because(format!("{limit} is less than the {before} of now")));
     }
     if factor > MOST_FACTOR {
-        return Err(Refusal::unsafe_because(format!("{limit} is more than twice the {before} of now: somebody should look why first")));
+        return Err(Refusal::unsafe_because(format!(
+            "{limit} is more than twice the {before} of now: somebody should look why first"
+        )));
     }
     let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": container, "resources": {"limits": {"memory": limit}}}]}}}});
     checks::not_managed(target, &object, Touches::Manifest, &checks::as_yaml(&patch))?;

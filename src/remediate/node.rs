@@ -53,11 +53,7 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
         risk_reasons: vec![reason.to_owned()],
         effect: Effect::Fields { fields: vec![unschedulable, mark(&object, cordons)] },
         diff: format!("- spec.unschedulable: {is_cordoned}\n+ spec.unschedulable: {cordons}\n"),
-        verification: Verification {
-            what: format!("{target} shows the change"),
-            within_seconds: 60,
-            watch: Watch::Fields,
-        },
+        verification: Verification { what: format!("{target} shows the change"), within_seconds: 60, watch: Watch::Fields },
         rollback: rollback.to_owned(),
     })
 }

@@ -116,8 +116,8 @@ pub enum Watch {
     Rollout,
     /// The target has as many available replicas.
     Replicas { available: u32 },
-    /// What controlled the pod has as many ready pods as it wants, none of them this one.
-    Replacement { owner: ObjectRef, selector: String },
+    /// What controlled the pod has as many ready pods as this, none of them the one that went.
+    Replacement { owner: ObjectRef, selector: String, ready: u32 },
     /// The fields are as they were made, and that is all.
     Fields,
     /// The pods are gone.

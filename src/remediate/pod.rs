@@ -7,7 +7,7 @@ use super::{
     look::Look,
     plan::{Effect, Ending, Identity, Plan, PodName, Verification, Watch},
     refusal::Refusal,
-    value::{annotation, condition, controller, labels, number, selector, text, uid},
+    value::{annotation, condition, controller, labels, selector, text, uid},
 };
 use crate::domain::{
     action::{Action, Change},
@@ -50,7 +50,8 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
     }
     let has_ended = matches!(text(&pod, "/status/phase"), "Failed" | "Succeeded");
     let node = text(&pod, "/spec/nodeName");
-    let replacement = Watch::Replacement { owner: owner.clone(), selector };
+    let ready = u32::try_from(others_ready + 1).unwrap_or(1);
+    let replacement = Watch::Replacement { owner: owner.clone(), selector, ready };
     let state = if is_ready { "ready" } else { "not ready" };
     Ok(Plan {
         action: action.clone(),
@@ -78,14 +79,5 @@ fn controlled_by(target: &ObjectRef, pod: &Value) -> Result<ObjectRef, Refusal> 
             Ok(ObjectRef::new(kind, target.namespace.as_deref(), name))
         }
         Some(_) | None => Err(Refusal::unsafe_because(format!("nothing would make {target} anew: it has no controller"))),
-    }
-}
-
-/// How many pods of an owner are wanted. `None` = it does not say.
-pub fn wanted(owner: Kind, object: &Value) -> Option<i64> {
-    match owner {
-        Kind::DaemonSet => number(object, "/status/desiredNumberScheduled"),
-        Kind::Job => number(object, "/spec/parallelism"),
-        _ => number(object, "/spec/replicas"),
     }
 }

@@ -17,7 +17,8 @@ use crate::{
 /// Says that running twice does no harm.
 const IDEMPOTENT: &str = "faultline.io/idempotent";
 /// Labels that the job controller gives to one job and its pods.
-const OWN_LABELS: [&str; 4] = ["batch.kubernetes.io/controller-uid", "controller-uid", "batch.kubernetes.io/job-name", "job-name"];
+const OWN_LABELS: [&str; 4] =
+    ["batch.kubernetes.io/controller-uid", "controller-uid", "batch.kubernetes.io/job-name", "job-name"];
 /// Longest name of a job whose pods get names of their own.
 const NAME_BYTES: usize = 63;
 
@@ -48,7 +49,10 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
         action: action.clone(),
         bound_to: Identity::of(&job),
         labels: labels(&job),
-        magnitude: Magnitude { pods: number(&job, "/spec/parallelism").and_then(|pods| u32::try_from(pods).ok()), ..Magnitude::default() },
+        magnitude: Magnitude {
+            pods: number(&job, "/spec/parallelism").and_then(|pods| u32::try_from(pods).ok()),
+            ..Magnitude::default()
+        },
         risk: RiskLevel::Medium,
         risk_reasons: vec![match cron_job {
             Some(cron_job) => format!("what the job did before it failed is done again, as cronjob/{cron_job} would"),

@@ -66,7 +66,13 @@ pub async fn for_more_pods(look: &Look<'_>, target: &ObjectRef, object: &Value, 
 }
 
 /// Room for `pods` pods that each ask for `after` instead of `before`, and for one of them beside the others.
-pub async fn for_bigger_pods(look: &Look<'_>, target: &ObjectRef, before: &Value, after: &Value, pods: i64) -> Result<(), Refusal> {
+pub async fn for_bigger_pods(
+    look: &Look<'_>,
+    target: &ObjectRef,
+    before: &Value,
+    after: &Value,
+    pods: i64,
+) -> Result<(), Refusal> {
     let (old, new) = (Asks::of(before), Asks::of(after));
     // While it rolls, one more pod may be there.
     within_quotas(look, target, new.minus(old), pods, 0).await?;
@@ -94,7 +100,10 @@ async fn within_quotas(look: &Look<'_>, target: &ObjectRef, asks: Asks, times: i
             let used = format!("/status/used/{}", super::value::escaped(resource));
             let (hard, used) = (amount(&quota, &hard, unit), amount(&quota, &used, unit));
             if used + more > hard {
-                return Err(Refusal::unsafe_because(format!("the quota {} has no room: {resource} would be exceeded", name(&quota))));
+                return Err(Refusal::unsafe_because(format!(
+                    "the quota {} has no room: {resource} would be exceeded",
+                    name(&quota)
+                )));
             }
         }
     }
@@ -109,8 +118,7 @@ async fn a_node_takes(look: &Look<'_>, target: &ObjectRef, spec: &Value, asks: A
     let fits = |node: &&Value| {
         let is_closed = items(node, "/spec/taints").iter().any(|taint| text(taint, "/effect") != "PreferNoSchedule");
         let labels = super::value::labels(node);
-        let is_chosen =
-            selector.into_iter().flatten().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str());
+        let is_chosen = selector.into_iter().flatten().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str());
         let is_open = !is_true(node, "/spec/unschedulable") && condition(node, "Ready") == "True";
         is_open && !is_closed && is_chosen && amount(node, "/status/allocatable/memory", "memory") >= asks.memory_limit
     };

@@ -28,7 +28,9 @@ pub async fn plan(action: &Action, replicas: u32, look: &Look<'_>) -> Result<Pla
         return Err(Refusal::already(format!("{target} has {before} replicas already")));
     }
     if replicas < before {
-        return Err(Refusal::unsafe_because(format!("{replicas} are fewer than the {before} replicas of now: scaling down is left to a person")));
+        return Err(Refusal::unsafe_because(format!(
+            "{replicas} are fewer than the {before} replicas of now: scaling down is left to a person"
+        )));
     }
     if replicas > MOST_REPLICAS.min((before * 3).max(before + 2)) {
         return Err(Refusal::unsafe_because(format!("from {before} to {replicas} replicas is more than one step")));
@@ -91,7 +93,9 @@ async fn may_run_twice(target: &ObjectRef, object: &Value, before: u32, look: &L
         return Ok(());
     }
     if !checks::is_rolling_update(object) {
-        return Err(Refusal::unsafe_because(format!("{target} is a singleton: its strategy stops the old pod before the new one")));
+        return Err(Refusal::unsafe_because(format!(
+            "{target} is a singleton: its strategy stops the old pod before the new one"
+        )));
     }
     for volume in items(object, "/spec/template/spec/volumes") {
         let claim = text(volume, "/persistentVolumeClaim/claimName");
@@ -101,7 +105,9 @@ async fn may_run_twice(target: &ObjectRef, object: &Value, before: u32, look: &L
         let found = look.object(Kind::PersistentVolumeClaim, target.namespace.as_deref(), claim).await?;
         let modes = found.as_ref().map(|claim| items(claim, "/spec/accessModes")).unwrap_or_default();
         if modes.iter().all(|mode| mode.as_str().is_some_and(|mode| mode.starts_with("ReadWriteOnce"))) {
-            return Err(Refusal::unsafe_because(format!("{target} is a singleton: its claim {claim} can be mounted by one node only")));
+            return Err(Refusal::unsafe_because(format!(
+                "{target} is a singleton: its claim {claim} can be mounted by one node only"
+            )));
         }
     }
     Ok(())

@@ -82,6 +82,26 @@ pub struct RemediateSettings {
     pub auto_max_pods: u32,
 }
 
+impl Default for RemediateSettings {
+    /// Off.
+    fn default() -> Self {
+        Self {
+            remediation_mode: Mode::Off,
+            protected_namespaces: ["kube-system", "kube-public", "kube-node-lease"].map(str::to_owned).to_vec(),
+            pod_namespace: None,
+            remediation_paused: false,
+            remediation_pause_configmap: None,
+            auto_resume: false,
+            require_four_eyes: false,
+            approval_minutes: 15,
+            auto_cooldown_minutes: 15,
+            auto_per_target_hour: 3,
+            auto_per_cluster_hour: 10,
+            auto_max_pods: 10,
+        }
+    }
+}
+
 impl RemediateSettings {
     /// What no policy can lift; `account` is the namespace of the process's service account.
     pub fn bounds(&self, account: Option<String>) -> Bounds {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{
     checks::{self, Touches},
-    effect::template_of,
     differences::differences,
+    effect::template_of,
     look::Look,
     plan::{Effect, Identity, Plan, Revision, Verification, Watch},
     refusal::Refusal,

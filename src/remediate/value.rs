@@ -85,7 +85,8 @@ fn canonical(value: &Value) -> String {
     match value {
         Value::Object(members) => {
             let sorted: BTreeMap<&String, String> = members.iter().map(|(key, value)| (key, canonical(value))).collect();
-            let members: Vec<String> = sorted.iter().map(|(key, value)| format!("{}:{value}", Value::from(key.as_str()))).collect();
+            let members: Vec<String> =
+                sorted.iter().map(|(key, value)| format!("{}:{value}", Value::from(key.as_str()))).collect();
             format!("{{{}}}", members.join(","))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
@@ -105,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_report_of_status_changes_no_hash_and_a_change_of_wishes_does() {
-        let object = json!({"metadata": {"uid": "1", "labels": {"a": "b", "c": "d"}}, "spec": {"replicas": 3}, "status": {"ready": 1}});
+        let object =
+            json!({"metadata": {"uid": "1", "labels": {"a": "b", "c": "d"}}, "spec": {"replicas": 3}, "status": {"ready": 1}});
         let reported = json!({"status": {"ready": 2}, "spec": {"replicas": 3},
             "metadata": {"labels": {"c": "d", "a": "b"}, "uid": "1", "resourceVersion": "9", "managedFields": [1]}});
         assert_eq!(content_hash(&object), content_hash(&reported));

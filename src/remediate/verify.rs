@@ -6,7 +6,6 @@ use super::{
     effect::{self, State},
     look::Look,
     plan::{Effect, Plan, Watch},
-    pod,
     refusal::Refusal,
     rollout::{self, Rollout},
     value::{condition, number, uid},
@@ -53,7 +52,7 @@ pub async fn verify(plan: &Plan, look: &Look<'_>) -> Result<Verified, Refusal> {
                 Verified::NotYet(format!("{count} of {wanted} replicas are available"))
             }
         }
-        Watch::Replacement { owner, selector } => replacement(plan, owner, selector, look).await?,
+        Watch::Replacement { owner, selector, ready } => replacement(plan, (owner, selector), *ready, look).await?,
         Watch::Fields => {
             let object = look.target(target).await?;
             let seen = number(&object, "/status/observedGeneration").zip(number(&object, "/metadata/generation"));
@@ -90,8 +89,13 @@ async fn gone(plan: &Plan, look: &Look<'_>) -> Result<Verified, Refusal> {
     Ok(Verified::Yes(format!("{} pods are gone", pods.len())))
 }
 
-/// The owner has as many pods as it wants, the old one is gone, and a ready one was made since.
-async fn replacement(plan: &Plan, owner: &ObjectRef, selector: &str, look: &Look<'_>) -> Result<Verified, Refusal> {
+/// The old pod is gone, and as many of its owner are ready as were before beside it, and one more.
+async fn replacement(
+    plan: &Plan,
+    (owner, selector): (&ObjectRef, &str),
+    wanted: u32,
+    look: &Look<'_>,
+) -> Result<Verified, Refusal> {
     let Effect::Pods { pods, .. } = &plan.effect else { return Ok(Verified::Yes(String::new())) };
     let Some(object) = look.object(owner.kind, owner.namespace.as_deref(), &owner.name).await? else {
         return Ok(Verified::No(format!("{owner} is gone")));
@@ -111,8 +115,7 @@ async fn replacement(plan: &Plan, owner: &ObjectRef, selector: &str, look: &Look
         return Ok(Verified::NotYet("the old pod is on its way out".to_owned()));
     }
     let ready = siblings.iter().filter(|pod| condition(pod, "Ready") == "True").count();
-    let wanted = pod::wanted(owner.kind, &object).unwrap_or(1);
-    if i64::try_from(ready).unwrap_or_default() >= wanted {
+    if u32::try_from(ready).unwrap_or(u32::MAX) >= wanted {
         return Ok(Verified::Yes(format!("{ready} pods of {owner} are ready, and the old one is gone")));
     }
     Ok(Verified::NotYet(format!("{ready} of {wanted} pods of {owner} are ready")))
