@@ -15,6 +15,7 @@ mod policy;
 mod progress;
 mod rbac;
 mod redact;
+mod remediate;
 mod store;
 
 use std::{
@@ -145,8 +146,23 @@ Examples:
         #[command(subcommand)]
         command: policy::PolicyCommand,
     },
+    /// Plan, apply and undo a change from a terminal
+    #[command(after_help = "Examples:
+  faultline remediate plan 'kubectl rollout restart deployment/api -n shop' --policy-file policy.yaml
+  faultline remediate apply 'kubectl rollout undo deployment/api -n shop' --policy-file policy.yaml
+  faultline remediate undo ID")]
+    Remediate {
+        #[command(subcommand)]
+        command: remediate::RemediateCommand,
+        #[command(flatten)]
+        settings: Box<remediate::Settings>,
+    },
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
-    Rbac,
+    Rbac {
+        /// Print the role that remediation needs instead: bind it in each namespace where it may act
+        #[arg(long)]
+        remediation: bool,
+    },
     /// Ask a running Faultline whether it is well (for container health checks)
     Healthcheck(healthcheck::Arguments),
     /// Print a completion script for a shell
@@ -212,7 +228,8 @@ pub fn run() -> ExitCode {
         Command::Audit { command, place } => store::audit(&command, &place),
         Command::Store { command, place } => store::store(&command, &place),
         Command::Policy { command } => policy::run(&command),
-        Command::Rbac => rbac::run(),
+        Command::Remediate { command, settings } => remediate::run(&command, &settings),
+        Command::Rbac { remediation } => rbac::run(remediation),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
             // Into memory first: the generator panics where a reader has seen enough.

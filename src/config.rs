@@ -114,6 +114,13 @@ pub fn user_data_dir() -> Option<PathBuf> {
     user_dir("XDG_DATA_HOME", ".local/share")
 }
 
+/// The name of the user at this terminal. `None` = nobody says.
+pub fn user_name() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is config.rs; this is the user's and not a setting of ours")]
+    let name = std::env::var("USER").ok();
+    name.filter(|name| !name.is_empty())
+}
+
 fn user_dir(name: &str, below_home: &str) -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "this is config.rs; these are the user's and not settings of ours")]
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -30,8 +30,8 @@ pub use self::{
     decide::{approve, reject},
     pause::{Standing, pause, resume, standing},
     propose::{Wish, propose, rehearse},
-    show::{Shown, list, read},
-    tend::{tend, tend_one},
+    show::{Filter, Shown, list, read},
+    tend::{is_under_way, tend, tend_one},
     undo::undo,
 };
 pub(super) use offer::offer;
@@ -40,9 +40,11 @@ use super::Stages;
 use crate::{
     cluster::{Budget, Reader, Writer},
     domain::{
+        action::Action,
         remediation::Remediation,
         ruling::{PolicyDecision, Ruling},
     },
+    guard,
     incidents::{Store, StoreError},
     remediate::{Bounds, Look, Mode, Plan, Refusal, RemediateSettings},
 };
@@ -92,9 +94,12 @@ pub enum NotDone {
     Forbidden(Box<Ruling>),
     #[error("there is no such remediation")]
     NotFound,
-    /// It is not what the caller saw: decided, carried out, or changed by somebody.
+    /// The object, or the remediation, is not what it was: changed, decided or carried out by somebody.
     #[error("{0}")]
     Changed(String),
+    /// The caller decides on something that they did not see.
+    #[error("the remediation changed since you read it: read it again")]
+    NotSeen,
     #[error("its time is over: propose it again")]
     Expired,
     #[error("whoever asked for it may not approve it (REQUIRE_FOUR_EYES)")]
@@ -110,6 +115,16 @@ pub enum NotDone {
     /// The store failed; the log says how.
     #[error("the store of incidents failed")]
     Failed,
+}
+
+impl NotDone {
+    /// What should be changed at the source of the object instead. `None` = there is no such thing.
+    pub fn proposed_patch(&self) -> Option<&str> {
+        match self {
+            Self::Refused(Refusal::Managed { patch, .. }) => Some(patch),
+            _ => None,
+        }
+    }
 }
 
 impl From<StoreError> for NotDone {
@@ -167,6 +182,16 @@ impl Offer {
 const LOOK_WITHIN: Duration = Duration::from_secs(10);
 /// A holder that is not heard of for longer than this is dead.
 const LEASE: SignedDuration = SignedDuration::from_mins(2);
+
+/// The action that a command says. The error tells in a clause why it says none.
+pub fn action_of(command: &str, namespace: Option<&str>) -> Result<Action, String> {
+    guard::action::action(command, namespace).map_err(|error| error.why)
+}
+
+/// Whether an action can be one at all.
+pub fn is_possible(action: &Action) -> Result<(), String> {
+    guard::action::possible(action).map_err(|error| error.why)
+}
 
 fn mode(stages: &Stages) -> Mode {
     stages.remediator.settings.remediation_mode

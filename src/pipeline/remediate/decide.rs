@@ -10,7 +10,7 @@ use crate::{
     domain::{
         audit::{Act, ActOutcome},
         incident::EntryKind,
-        remediation::Remediation,
+        remediation::{Remediation, RemediationStatus},
     },
     incidents::{Decision, Store},
     remediate::Mode,
@@ -83,12 +83,11 @@ pub(super) async fn decide(
         Decision::NotFound => (ActOutcome::Refused, Err(NotDone::NotFound)),
         Decision::Expired => (ActOutcome::Refused, Err(NotDone::Expired)),
         Decision::Changed(now_is) => {
-            let why = if now_is.etag == etag || now_is.status != found.status {
-                format!("it is {} already", now_is.status)
-            } else {
-                "it is not what you saw: read it again".to_owned()
+            let why = match now_is.status {
+                RemediationStatus::Proposed => NotDone::NotSeen,
+                decided => NotDone::Changed(format!("it is {decided} already")),
             };
-            (ActOutcome::Refused, Err(NotDone::Changed(why)))
+            (ActOutcome::Refused, Err(why))
         }
     };
     let told = result.as_ref().err().map(ToString::to_string).unwrap_or_default();

@@ -4,15 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{super::Stages, NotDone, Offer, PolicyLine, clean, store};
-use crate::{
-    domain::{
-        action::Action,
-        incident::{milliseconds, milliseconds_if_any},
-        object::ObjectRef,
-        remediation::{Remediation, RemediationStatus},
-        verdict::RiskLevel,
-    },
-    incidents::RemediationFilter,
+use crate::domain::{
+    action::Action,
+    incident::{milliseconds, milliseconds_if_any},
+    object::ObjectRef,
+    remediation::{Remediation, RemediationStatus},
+    verdict::RiskLevel,
 };
 
 /// One remediation with all that a decision about it needs.
@@ -119,6 +116,26 @@ impl Shown {
         &self.diff
     }
 
+    pub fn risk_reasons(&self) -> &[String] {
+        &self.risk_reasons
+    }
+
+    pub fn verification(&self) -> &str {
+        &self.verification
+    }
+
+    pub fn verify_within_seconds(&self) -> u64 {
+        self.verify_within_seconds
+    }
+
+    pub fn rollback(&self) -> &str {
+        &self.rollback
+    }
+
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
     pub fn outcome(&self) -> Option<&str> {
         self.outcome.as_deref()
     }
@@ -129,13 +146,10 @@ pub async fn read(stages: &Stages, id: &str) -> Result<Shown, NotDone> {
     Shown::of(stages, found)
 }
 
+pub use crate::incidents::RemediationFilter as Filter;
+
 /// The newest first; `before` is the one to go on after.
-pub async fn list(
-    stages: &Stages,
-    filter: &RemediationFilter,
-    limit: usize,
-    before: Option<&str>,
-) -> Result<Vec<Shown>, NotDone> {
+pub async fn list(stages: &Stages, filter: &Filter, limit: usize, before: Option<&str>) -> Result<Vec<Shown>, NotDone> {
     let found = store(stages)?.remediations().list(filter, limit, before).await?;
     found.into_iter().map(|one| Shown::of(stages, one)).collect()
 }
