@@ -6,6 +6,7 @@ mod cluster;
 mod cluster_health;
 mod consult;
 mod http;
+mod living;
 mod model;
 mod readme;
 mod recording;

@@ -1,0 +1,1 @@
+//! Faults, and processes that die.
