@@ -11,6 +11,7 @@ mod model;
 mod readme;
 mod recording;
 mod redact;
+mod remediate;
 mod retrieve;
 mod store;
 mod support;

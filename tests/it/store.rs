@@ -1,7 +1,7 @@
 //! The store: one suite of cases, run on a SQLite file each, and all of them on one Postgres with a database each.
 
 mod audit;
-mod bed;
+pub mod bed;
 mod commands;
 mod coordination;
 mod http;

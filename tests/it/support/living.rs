@@ -204,6 +204,11 @@ impl Living {
         lock(&self.shared.rules).push(fault::Rule::new(verb, path, fault).once());
     }
 
+    /// The next such request that is no dry run fails.
+    pub fn fail_next_change(&self, verb: &'static str, path: &'static str, fault: Fault) {
+        lock(&self.shared.rules).push(fault::Rule::new(verb, path, fault).once().of_changes());
+    }
+
     /// Every such request fails, until `heal`.
     pub fn with(self, verb: &'static str, path: &'static str, fault: Fault) -> Self {
         lock(&self.shared.rules).push(fault::Rule::new(verb, path, fault));

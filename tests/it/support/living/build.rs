@@ -161,6 +161,19 @@ impl Living {
         }
     }
 
+    /// What reports on the object at this path says something else about it.
+    #[track_caller]
+    pub fn edit_status(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.snapshot(path).0;
+        change(&mut object);
+        let resource = Route::parse(path).expect("the path of an object").resource;
+        let mut world = lock(&self.shared.world);
+        world.store(resource, object);
+        if world.pace == Pace::Immediate {
+            control::settle(&mut world);
+        }
+    }
+
     /// Somebody else changes the template of a deployment, stateful set or daemon set.
     #[track_caller]
     pub fn new_revision(&self, namespace: &str, workload: &str, change: impl FnOnce(&mut Value)) {

@@ -30,6 +30,8 @@ pub struct Rule {
     verb: &'static str,
     path: &'static str,
     fault: Fault,
+    /// Rehearsals pass.
+    spares_dry_runs: bool,
     /// How often it will still happen.
     left: usize,
 }
@@ -37,15 +39,20 @@ pub struct Rule {
 impl Rule {
     pub fn new(verb: &'static str, path: &'static str, fault: Fault) -> Self {
         let left = if fault == Fault::ConflictOnce { 1 } else { usize::MAX };
-        Self { verb, path, fault, left }
+        Self { verb, path, fault, spares_dry_runs: false, left }
     }
 
     pub fn once(self) -> Self {
         Self { left: 1, ..self }
     }
 
+    pub fn of_changes(self) -> Self {
+        Self { spares_dry_runs: true, ..self }
+    }
+
     fn applies(&self, seen: &Seen) -> bool {
-        self.left > 0 && (self.verb == "*" || self.verb == seen.verb) && matches_glob(self.path, &seen.path)
+        let is_spared = self.spares_dry_runs && seen.dry_run;
+        self.left > 0 && !is_spared && (self.verb == "*" || self.verb == seen.verb) && matches_glob(self.path, &seen.path)
     }
 }
 
