@@ -84,6 +84,14 @@ impl Failure {
         Self::new(409, "Conflict", message, about(resource, name))
     }
 
+    /// A deletion that was meant for another object, or another state of it. The server names the kind here.
+    pub fn precondition(resource: &Resource, name: &str, why: &str) -> Self {
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified_kind());
+        let mut details = about(resource, name);
+        details["kind"] = resource.kind.into();
+        Self::new(409, "Conflict", message, details)
+    }
+
     /// Somebody else was faster.
     pub fn modified(resource: &Resource, name: &str) -> Self {
         let why = "the object has been modified; please apply your changes to the latest version and try again";

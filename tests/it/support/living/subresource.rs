@@ -70,7 +70,8 @@ pub fn evict(world: &mut World, asked: &Asked, route: Route<'_>, pod_name: &str)
 fn spend(world: &mut World, budget: &Value, pod: &Value, dry: bool) -> Result<(), Failure> {
     let status = |field: &str| number(budget, &format!("/status/{field}")).unwrap_or_default();
     let (healthy, desired) = (status("currentHealthy"), status("desiredHealthy"));
-    if !super::value::is_ready(pod) && healthy >= desired && desired > 0 {
+    let is_always = text(budget, "/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow";
+    if !super::value::is_ready(pod) && (is_always || healthy >= desired && desired > 0) {
         return Ok(());
     }
     let budget_name = name(budget);

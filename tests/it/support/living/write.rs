@@ -66,7 +66,7 @@ pub fn make(world: &mut World, resource: &'static Resource, mut object: Value) -
         generate_selector(&mut object);
     }
     if resource.kind == "Pod" {
-        object["status"] = json!({ "phase": "Pending", "qosClass": "Burstable" });
+        object["status"] = json!({ "phase": "Pending", "qosClass": quality(&object) });
     }
     let wrong = validate::created(resource, &object);
     if !wrong.is_empty() {
@@ -79,6 +79,23 @@ pub fn make(world: &mut World, resource: &'static Resource, mut object: Value) -
         super::control::quota::admit(world, &object)?;
     }
     Ok(object)
+}
+
+/// How much a pod is promised: all that it may take, some of it, or nothing.
+fn quality(pod: &Value) -> &'static str {
+    let resources: Vec<&Value> = items(pod, "/spec/containers").iter().map(|container| &container["resources"]).collect();
+    let is_all = |resources: &&Value| {
+        ["cpu", "memory"]
+            .iter()
+            .all(|one| resources["limits"][one].is_string() && resources["limits"][one] == resources["requests"][one])
+    };
+    if resources.iter().all(is_all) {
+        "Guaranteed"
+    } else if resources.iter().any(|one| one["limits"].is_object() || one["requests"].is_object()) {
+        "Burstable"
+    } else {
+        "BestEffort"
+    }
 }
 
 fn generate_selector(job: &mut Value) {
@@ -172,21 +189,11 @@ pub fn update(world: &mut World, resource: &'static Resource, old: &Value, mut n
     if !wrong.is_empty() {
         return Err(Failure::invalid(resource, expected, &wrong));
     }
-    let mut before = old.clone();
-    without_empty(&mut before["metadata"]);
-    without_empty(&mut new["metadata"]);
-    if before == new {
+    if *old == new {
         return Ok(old.clone());
     }
     raise_generation(resource, old, &mut new);
     Ok(if dry { new } else { world.store(resource, new) })
-}
-
-/// An object without labels is the same as one with none.
-fn without_empty(metadata: &mut Value) {
-    if let Some(fields) = metadata.as_object_mut() {
-        fields.retain(|_, value| value.as_object().is_none_or(|fields| !fields.is_empty()));
-    }
 }
 
 fn keep(new: &mut Value, old: &Value, field: &str) {
@@ -255,16 +262,16 @@ pub fn remove_object(
     dry: bool,
 ) -> Result<Value, Failure> {
     let expected = &options["preconditions"];
-    for (field, what, found) in
-        [("uid", "UID", uid(old)), ("resourceVersion", "ResourceVersion", text(old, "/metadata/resourceVersion"))]
+    let version = text(old, "/metadata/resourceVersion");
+    for (field, what, found, became) in
+        [("uid", "UID", uid(old), "deleted and then recreated"), ("resourceVersion", "ResourceVersion", version, "modified")]
     {
-        if let Some(expected) = expected[field].as_str()
-            && expected != found
-        {
+        if let Some(expected) = expected[field].as_str().filter(|expected| *expected != found) {
             let why = format!(
-                "the {what} in the precondition ({expected}) does not match the {what} in record ({found}). The object might have been deleted and then recreated"
+                "the {what} in the precondition ({expected}) does not match the {what} in record ({found}). The object might have \
+                 been {became}"
             );
-            return Err(Failure::conflict(resource, name(old), &why));
+            return Err(Failure::precondition(resource, name(old), &why));
         }
     }
     let grace = grace_seconds(resource, old, options);
