@@ -2,6 +2,11 @@
 
 use faultline::cluster::Cluster;
 use http::Method;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Pod};
+use kube::{
+    Api,
+    api::{DeleteParams, EvictParams, ListParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 
 use super::{DEPLOYMENT, PODS, get, names, post, send, shop};
@@ -82,6 +87,57 @@ async fn events_are_one_thing_in_two_groups() {
     let list = get(&client, &format!("/api/v1/namespaces/shop/events?{about}")).await.ok();
     let message = list["items"][0]["message"].as_str().expect("a message");
     assert!(message.starts_with("Scaled up replica set api-") && message.ends_with(" from 0 to 3"), "{message}");
+}
+
+#[tokio::test]
+async fn an_event_that_the_server_would_not_take_is_not_taken() {
+    let living = shop();
+    let client = living.client();
+    let event = json!({
+        "metadata": {"name": "acted"}, "eventTime": "2026-03-04T10:00:00.000000Z", "type": "Normal", "reason": "Remediated",
+        "action": "Restart", "note": "restarted", "reportingController": "faultline.io/agent", "reportingInstance": "faultline-0",
+        "regarding": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "api"},
+    });
+    let path = "/apis/events.k8s.io/v1/namespaces/shop/events";
+    post(&client, &format!("{path}?dryRun=All"), &event).await.ok();
+    for (field, wrong, named) in [
+        ("eventTime", Value::Null, "eventTime"),
+        ("action", json!(""), "action"),
+        ("type", json!("Info"), "type"),
+        ("note", json!("x".repeat(1025)), "message"),
+        ("reason", json!("x".repeat(129)), "reason"),
+    ] {
+        let mut event = event.clone();
+        event[field] = wrong;
+        let said = post(&client, path, &event).await;
+        assert_eq!(said.refusal(), (422, "Invalid"), "{field}");
+        assert_eq!(said.body["details"]["causes"][0]["field"], named);
+    }
+    let elsewhere =
+        json!({"metadata": {"name": "acted"}, "involvedObject": {"kind": "Pod", "namespace": "tools", "name": "shell"}});
+    let said = post(&client, "/api/v1/namespaces/shop/events", &elsewhere).await;
+    assert_eq!(said.body["details"]["causes"][0]["field"], "involvedObject.namespace");
+}
+
+#[tokio::test]
+async fn typed_clients_read_it_and_act_in_it() {
+    let living = shop();
+    living.statefulset("shop", "db").replicas(2).create();
+    let client = living.client();
+    let sets: Api<StatefulSet> = Api::namespaced(client.clone(), "shop");
+    let change = Patch::Merge(json!({"spec": {"replicas": 1}}));
+    let scale = sets.patch_scale("db", &PatchParams::default(), &change).await.expect("a scale");
+    assert_eq!(scale.spec.and_then(|spec| spec.replicas), Some(1));
+    assert_eq!(names(&living.all("Pod", "shop")).iter().filter(|name| name.starts_with("db-")).collect::<Vec<_>>(), ["db-0"]);
+    let pods: Api<Pod> = Api::namespaced(client, "shop");
+    let before = pods.list(&ListParams::default().labels("app=api")).await.expect("pods").items;
+    let first = before[0].metadata.name.as_deref().expect("a name");
+    pods.evict(first, &EvictParams::default()).await.expect("an eviction");
+    assert!(pods.get_opt(first).await.expect("an answer").is_none());
+    let after = pods.list(&ListParams::default().labels("app=api")).await.expect("pods").items;
+    assert_eq!(after.len(), before.len());
+    let refused = sets.delete("nobody", &DeleteParams::default()).await.expect_err("a refusal");
+    assert!(matches!(refused, kube::Error::Api(status) if status.code == 404 && status.reason == "NotFound"));
 }
 
 #[tokio::test]

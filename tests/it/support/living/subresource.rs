@@ -116,7 +116,7 @@ pub fn scale(world: &mut World, asked: &Asked, route: Route<'_>, wanted: &str) -
     }
     if uid(&scale) != uid(&object) {
         let why = format!("Precondition failed: UID in precondition: {}, UID in object meta: {}", uid(&scale), uid(&object));
-        return Err(Failure::conflict(resource, wanted, &why));
+        return Err(Failure::precondition(resource, &format!("{}/scale", resource.plural), wanted, &why));
     }
     if replicas < 0 {
         static SCALE: Resource =

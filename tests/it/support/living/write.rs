@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    defaults, events,
+    control, defaults, events,
     failure::{Failure, Wrong},
     patch,
     reply::{Asked, Reply},
@@ -11,7 +11,7 @@ use super::{
     schema::{self, Typed},
     select::Labels,
     validate,
-    value::{items, map, name, namespace, number, remove, text, uid},
+    value::{items, keep_items, map, name, namespace, number, remove, text, uid},
     world::{World, raise_generation},
 };
 
@@ -53,6 +53,12 @@ pub fn create(world: &mut World, asked: &Asked, route: Route<'_>) -> Result<Repl
         let prefix = text(&object, "/metadata/generateName").to_owned();
         object["metadata"]["name"] = world.new_name(&prefix).into();
     }
+    if resource.is("Event") {
+        let wrong = validate::event(served, &object);
+        if !wrong.is_empty() {
+            return Err(Failure::invalid(served, name(&object), &wrong));
+        }
+    }
     let object = make(world, resource, object)?;
     let object = if dry { object } else { world.store(resource, object) };
     Ok(Reply::object(201, events::served_as(served, object)).warning(warnings))
@@ -76,7 +82,7 @@ pub fn make(world: &mut World, resource: &'static Resource, mut object: Value) -
         return Err(Failure::exists(resource, name(&object)));
     }
     if resource.kind == "Pod" {
-        super::control::quota::admit(world, &object)?;
+        control::quota::admit(world, &object)?;
     }
     Ok(object)
 }
@@ -271,7 +277,7 @@ pub fn remove_object(
                 "the {what} in the precondition ({expected}) does not match the {what} in record ({found}). The object might have \
                  been {became}"
             );
-            return Err(Failure::precondition(resource, name(old), &why));
+            return Err(Failure::precondition(resource, resource.kind, name(old), &why));
         }
     }
     let grace = grace_seconds(resource, old, options);
@@ -284,15 +290,7 @@ pub fn remove_object(
         return Ok(gone);
     }
     match policy {
-        "Foreground" => {
-            world.change(resource.kind, old, |object| {
-                let mut finalizers = items(object, "/metadata/finalizers").to_vec();
-                if !finalizers.iter().any(|one| one == "foregroundDeletion") {
-                    finalizers.push("foregroundDeletion".into());
-                }
-                object["metadata"]["finalizers"] = finalizers.into();
-            });
-        }
+        "Foreground" => control::collector::hold_for_dependents(world, resource, old),
         "Orphan" => orphan(world, old),
         _ => {}
     }
@@ -317,8 +315,7 @@ fn orphan(world: &mut World, owner: &Value) {
         .collect();
     for (resource, object) in owned {
         world.change(resource.kind, &object, |object| {
-            let owners = object["metadata"]["ownerReferences"].as_array_mut();
-            owners.into_iter().for_each(|owners| owners.retain(|one| text(one, "/uid") != uid(owner)));
+            keep_items(object, "/metadata/ownerReferences", |one| text(one, "/uid") != uid(owner));
         });
     }
 }
