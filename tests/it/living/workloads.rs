@@ -227,6 +227,22 @@ async fn bare_and_failed_pods_do_not_come_back() {
 }
 
 #[tokio::test]
+async fn a_pod_of_an_operator_stays_although_nobody_knows_its_owner() {
+    let living = Living::new();
+    let owner = json!({"apiVersion": "example.com/v1", "kind": "Ledger", "name": "main", "uid": "far-away", "controller": true});
+    let build = living.bare_pod("shop", "ledger").with(|pod| pod["metadata"]["ownerReferences"] = json!([owner]));
+    build.create();
+    living.pdb("shop", "ledger", "ledger", json!({"minAvailable": 1})).create();
+    assert_eq!(names(&living.all("Pod", "shop")), ["ledger"]);
+    let owned = living.bare_pod("shop", "left").with(|pod| {
+        pod["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "gone", "uid": "gone"}]);
+    });
+    owned.create();
+    assert_eq!(names(&living.all("Pod", "shop")), ["ledger"], "what is owned by what is gone is collected");
+}
+
+#[tokio::test]
 async fn a_quota_keeps_pods_out_and_the_deployment_says_so() {
     let living = shop();
     let quota = living.quota("shop", "small", json!({"pods": "3", "limits.memory": "1Gi"})).create();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::living::{
-    resource::Resource,
+    resource::{Resource, find_kind},
     value::{is_going, items, keep_items, text, uid},
     world::World,
 };
@@ -17,9 +17,11 @@ pub fn run(world: &mut World) {
         .map(|(key, object)| (key.resource, object.clone()))
         .collect();
     for (resource, object) in owned {
-        let owners: Vec<&str> = items(&object, "/metadata/ownerReferences").iter().map(|owner| text(owner, "/uid")).collect();
-        let is_waited_for = owners.iter().any(|owner| is_waiting(world, owner));
-        let is_left = owners.iter().all(|owner| !world.has_uid(owner) || is_waiting(world, owner));
+        let owners = items(&object, "/metadata/ownerReferences");
+        let is_waited_for = owners.iter().any(|owner| is_waiting(world, text(owner, "/uid")));
+        // Of a kind that is not served, nobody can say that it is gone.
+        let is_gone = |owner: &Value| find_kind(text(owner, "/kind")).is_some() && !world.has_uid(text(owner, "/uid"));
+        let is_left = owners.iter().all(|owner| is_gone(owner) || is_waiting(world, text(owner, "/uid")));
         if !is_left || is_going(&object) {
             continue;
         }
