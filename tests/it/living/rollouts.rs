@@ -158,6 +158,52 @@ async fn a_rollout_goes_step_by_step_when_the_test_gives_the_pace() {
 }
 
 #[tokio::test]
+async fn to_recreate_is_to_have_none_in_between() {
+    let living = shop();
+    let strategy = json!({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": null}}});
+    patch(&living.client(), DEPLOYMENT, MERGE, &strategy).await.ok();
+    let living = living.paced(Pace::Manual);
+    patch(&living.client(), DEPLOYMENT, MERGE, &image("registry.example/api:1.5")).await.ok();
+    let (mut most, mut least) = (0, 3);
+    while living.tick() {
+        let pods = living.all("Pod", "shop").len();
+        (most, least) = (most.max(pods), least.min(pods));
+    }
+    assert_eq!((most, least), (3, 0));
+    assert!(is_rolled_out(&living.snapshot(DEPLOYMENT)));
+}
+
+#[tokio::test]
+async fn a_rollout_that_is_stuck_is_scaled_on_both_sides() {
+    let living = shop();
+    living.template_is_bad(is_bad);
+    patch(&living.client(), DEPLOYMENT, MERGE, &image("registry.example/api:bad")).await.ok();
+    patch(&living.client(), &format!("{DEPLOYMENT}/scale"), MERGE, &json!({"spec": {"replicas": 6}})).await.ok();
+    let deployment = living.snapshot(DEPLOYMENT);
+    // A quarter of six, rounded up, may be on top, so eight in all: six and two by the proportion of before. A quarter, rounded
+    // down, may be missing, so one of the good ones still makes room for another new one.
+    let (good, bad): (Vec<_>, Vec<_>) = living.all("Pod", "shop").into_iter().partition(|pod| !is_bad(pod));
+    assert_eq!((good.len(), bad.len()), (5, 3), "{:#}", deployment["status"]);
+    assert_eq!(deployment["status"]["availableReplicas"], 5);
+    assert!(!is_rolled_out(&deployment));
+}
+
+#[tokio::test]
+async fn the_history_is_as_long_as_the_deployment_says() {
+    let living = shop();
+    patch(&living.client(), DEPLOYMENT, MERGE, &json!({"spec": {"revisionHistoryLimit": 2}})).await.ok();
+    for version in 5..10 {
+        patch(&living.client(), DEPLOYMENT, MERGE, &image(&format!("registry.example/api:1.{version}"))).await.ok();
+    }
+    assert_eq!(revision(&living), "6");
+    let annotation = "deployment.kubernetes.io/revision";
+    let sets = living.all("ReplicaSet", "shop");
+    let mut revisions: Vec<&str> = sets.iter().filter_map(|set| set["metadata"]["annotations"][annotation].as_str()).collect();
+    revisions.sort_unstable();
+    assert_eq!(revisions, ["4", "5", "6"]);
+}
+
+#[tokio::test]
 async fn a_deadline_passes_by_the_clock_of_the_cluster() {
     let living = shop().paced(Pace::Manual);
     living.template_is_bad(is_bad);

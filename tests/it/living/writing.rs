@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{DEPLOYMENT, MERGE, PODS, delete, get, names, patch, post, send, shop};
-use crate::support::living::Living;
+use crate::support::living::{Living, Pace};
 
 fn everything(living: &Living) -> Vec<Value> {
     let kinds = ["Pod", "Deployment", "ReplicaSet", "Job", "Event", "Node", "PodDisruptionBudget"];
@@ -93,6 +93,40 @@ async fn a_precondition_that_does_not_hold_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_pod_that_is_deleted_stays_until_the_kubelet_has_ended_it() {
+    let living = shop().paced(Pace::Manual);
+    let client = living.client();
+    let (pod, _) = first_pod(&living);
+    let path = format!("{PODS}/{pod}");
+    delete(&client, &path, &json!({"gracePeriodSeconds": 5})).await.ok();
+    let going = living.snapshot(&path);
+    assert_eq!(going["metadata"]["deletionGracePeriodSeconds"], 5);
+    assert_eq!(delete(&client, &path, &Value::Null).await.ok(), going.0, "asking twice changes nothing");
+    while living.tick() {}
+    assert!(living.find(&path).is_none());
+    let (next, _) = first_pod(&living);
+    delete(&client, &format!("{PODS}/{next}"), &json!({"gracePeriodSeconds": 0})).await.ok();
+    assert!(living.find(&format!("{PODS}/{next}")).is_none(), "without grace it is gone at once");
+}
+
+#[tokio::test]
+async fn an_owner_that_is_deleted_in_the_foreground_goes_last() {
+    let living = shop().paced(Pace::Manual);
+    delete(&living.client(), DEPLOYMENT, &json!({"propagationPolicy": "Foreground"})).await.ok();
+    assert_eq!(living.snapshot(DEPLOYMENT)["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+    let mut order: Vec<&str> = Vec::new();
+    while living.tick() {
+        for kind in ["Pod", "ReplicaSet", "Deployment"] {
+            if living.all(kind, "shop").is_empty() && !order.contains(&kind) {
+                order.push(kind);
+            }
+        }
+    }
+    assert_eq!(order.last(), Some(&"Deployment"), "{order:?}");
+    assert_eq!(order.len(), 3);
+}
+
+#[tokio::test]
 async fn an_eviction_that_a_budget_does_not_allow_is_refused() {
     let living = shop();
     living.pdb("shop", "api", "api", json!({"minAvailable": 3})).create();
@@ -139,7 +173,13 @@ async fn a_scale_is_followed_and_its_own_versions_are_held() {
         (&json!("Scale"), &json!(3), &json!("app=api"))
     );
     let wrong = json!({"metadata": {"uid": "another"}, "spec": {"replicas": 4}});
-    assert_eq!(patch(&client, &path, MERGE, &wrong).await.refusal(), (409, "Conflict"));
+    let said = patch(&client, &path, MERGE, &wrong).await;
+    assert_eq!(said.refusal(), (409, "Conflict"));
+    let message = said.body["message"].as_str().expect("a message");
+    assert!(
+        message.starts_with("Operation cannot be fulfilled on deployments/scale.apps \"api\": Precondition failed"),
+        "{message}"
+    );
     let wrong = json!({"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 4}});
     assert_eq!(patch(&client, &path, MERGE, &wrong).await.refusal(), (409, "Conflict"));
     assert_eq!(patch(&client, &path, MERGE, &json!({"spec": {"replicas": -1}})).await.refusal(), (422, "Invalid"));

@@ -41,6 +41,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::kubernetes::{Answered, Listening, lock, serve_on_loopback};
 use death::Deaths;
@@ -60,6 +61,9 @@ pub enum Pace {
     Immediate,
     /// One step per `tick()`.
     Manual,
+    /// As time passes for the client: with each request one step, and one more per second since the last one. The clock of
+    /// the cluster follows tokio's, so that paused time lets deadlines pass.
+    Clock,
 }
 
 /// Cheap to clone; clones are the same cluster.
@@ -73,6 +77,8 @@ struct Shared {
     rules: Mutex<Vec<fault::Rule>>,
     seen: Mutex<Vec<Seen>>,
     deaths: Deaths,
+    /// When the last request was. `None` = there was none.
+    last: Mutex<Option<Instant>>,
 }
 
 /// A request that was made, and how it was answered.
@@ -113,6 +119,7 @@ impl Living {
             rules: Mutex::default(),
             seen: Mutex::default(),
             deaths: Deaths::default(),
+            last: Mutex::default(),
         };
         let living = Self { shared: Arc::new(shared) };
         for namespace in ["default", "kube-system"] {
@@ -302,7 +309,11 @@ impl Living {
         if moment == Some(Moment::Before) {
             return never().await;
         }
-        let response = refusal.unwrap_or_else(|| serve::answer(&mut lock(&self.shared.world), &asked).response());
+        let response = refusal.unwrap_or_else(|| {
+            let mut world = lock(&self.shared.world);
+            self.catch_up(&mut world);
+            serve::answer(&mut world, &asked).response()
+        });
         if moment == Some(Moment::After) {
             return never().await;
         }
@@ -313,6 +324,24 @@ impl Living {
             seen.status = Some(response.status().as_u16());
         }
         Ok(response.map(Answered::whole))
+    }
+}
+
+impl Living {
+    /// What happened in the cluster since the last request.
+    fn catch_up(&self, world: &mut World) {
+        let now = Instant::now();
+        let last = lock(&self.shared.last).replace(now).unwrap_or(now);
+        if world.pace == Pace::Clock {
+            let passed = now.duration_since(last);
+            world.pass(SignedDuration::try_from(passed).expect("a short time"));
+            let steps = passed.as_secs().saturating_add(1);
+            for _ in 0..steps {
+                if !control::tick(world) {
+                    break;
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What acts in the cluster by itself. A tick is one look of each controller at what is there.
 
 mod budget;
-mod collector;
+pub mod collector;
 mod daemon_set;
 mod deployment;
 mod job;

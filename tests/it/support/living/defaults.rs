@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::{
     resource::Resource,
-    value::{default, map, text},
+    value::{default, map, remove, text},
 };
 
 pub fn fill_in(resource: &Resource, object: &mut Value) {
+    leave_out(object);
     match resource.kind {
         "Pod" => pod_spec(map_of(object, "spec")),
         "Deployment" => deployment(object),
@@ -35,6 +36,26 @@ pub fn fill_in(resource: &Resource, object: &mut Value) {
             map(map_of(object, "metadata"), "labels").insert("kubernetes.io/metadata.name".to_owned(), name);
         }
         _ => {}
+    }
+}
+
+/// What the server never writes out: switches that are off, and maps and lists of metadata that are empty.
+fn leave_out(object: &mut Value) {
+    for pointer in
+        ["/metadata", "/spec/template/metadata", "/spec/jobTemplate/metadata", "/spec/jobTemplate/spec/template/metadata"]
+    {
+        if let Some(metadata) = object.pointer_mut(pointer).and_then(Value::as_object_mut) {
+            metadata.retain(|_, value| !matches!(value, Value::Object(fields) if fields.is_empty()));
+            metadata.retain(|_, value| !matches!(value, Value::Array(items) if items.is_empty()));
+        }
+    }
+    for field in ["paused", "unschedulable", "hostNetwork", "hostPID", "hostIPC"] {
+        if object["spec"][field] == false {
+            remove(&mut object["spec"], field);
+        }
+    }
+    if object["spec"]["minReadySeconds"] == 0 {
+        remove(&mut object["spec"], "minReadySeconds");
     }
 }
 

@@ -79,15 +79,19 @@ impl Failure {
         Self::new(409, "AlreadyExists", format!("{} {name:?} already exists", resource.qualified()), about(resource, name))
     }
 
-    pub fn conflict(resource: &Resource, name: &str, why: &str) -> Self {
-        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", resource.qualified());
-        Self::new(409, "Conflict", message, about(resource, name))
+    /// A change that was meant for another object, or another state of it. The server names neither the resource nor the kind
+    /// alike here: `Pod`, `deployments/scale`.
+    pub fn precondition(resource: &Resource, what: &str, name: &str, why: &str) -> Self {
+        let qualified = if resource.group.is_empty() { what.to_owned() } else { format!("{what}.{}", resource.group) };
+        let mut details = about(resource, name);
+        details["kind"] = what.into();
+        Self::new(409, "Conflict", format!("Operation cannot be fulfilled on {qualified} {name:?}: {why}"), details)
     }
 
     /// Somebody else was faster.
     pub fn modified(resource: &Resource, name: &str) -> Self {
         let why = "the object has been modified; please apply your changes to the latest version and try again";
-        Self::conflict(resource, name, why)
+        Self::precondition(resource, resource.plural, name, why)
     }
 
     pub fn forbidden(resource: &Resource, name: &str, why: &str) -> Self {

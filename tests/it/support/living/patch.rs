@@ -91,13 +91,13 @@ fn merge_strategically(target: &mut Value, patch: &Value, field: &str) -> Result
             }
             Ok(())
         }
-        Value::Array(items) => match (merge_key(field), target.as_array_mut()) {
-            (Some(key), Some(present)) => merge_items(present, items, key),
-            _ => {
-                *target = patch.clone();
-                Ok(())
+        Value::Array(items) => {
+            if let (Some(key), Some(present)) = (merge_key(field), target.as_array_mut()) {
+                return merge_items(present, items, key);
             }
-        },
+            *target = patch.clone();
+            Ok(())
+        }
         _ => {
             *target = patch.clone();
             Ok(())

@@ -129,7 +129,10 @@ pub fn log(world: &World, asked: &Asked, route: Route<'_>, pod_name: &str) -> Re
     let written = world.logs.get(&key(is_previous)).or_else(|| world.logs.get(&key(false))).cloned().unwrap_or_default();
     let lines: Vec<&str> = written.lines().collect();
     let tail = asked.parameter("tailLines").parse().unwrap_or(lines.len()).min(lines.len());
-    let mut shown: String = lines[lines.len() - tail..].iter().map(|line| format!("{line}\n")).collect();
+    let mut shown = lines[lines.len() - tail..].join("\n");
+    if !shown.is_empty() {
+        shown.push('\n');
+    }
     if let Ok(limit) = asked.parameter("limitBytes").parse::<usize>()
         && limit < shown.len()
     {

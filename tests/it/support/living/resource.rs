@@ -70,10 +70,15 @@ pub static RESOURCES: &[Resource] = &[
     of_cluster("apiregistration.k8s.io", "v1", "apiservices", "APIService"),
 ];
 
+/// The resource of a kind that an object names. `None` = one that the server does not serve, say of an operator.
+pub fn find_kind(kind: &str) -> Option<&'static Resource> {
+    RESOURCES.iter().find(|resource| resource.is(kind))
+}
+
 /// The resource of a kind. Events are those of the core group.
 #[track_caller]
 pub fn of_kind(kind: &str) -> &'static Resource {
-    RESOURCES.iter().find(|resource| resource.is(kind)).unwrap_or_else(|| panic!("the server serves no {kind}"))
+    find_kind(kind).unwrap_or_else(|| panic!("the server serves no {kind}"))
 }
 
 /// What a path names: `/apis/apps/v1/namespaces/shop/deployments/api/scale`.

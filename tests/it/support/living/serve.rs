@@ -74,6 +74,10 @@ fn dispatch(world: &mut World, asked: &Asked) -> Result<Reply, Failure> {
         ("GET", None, "") => read::list(world, asked, route),
         ("GET", Some(name), "") => read::get(world, route, name),
         ("POST", None, "") => write::create(world, asked, route),
+        ("PATCH" | "DELETE", Some(_), "") if events::stored_as(route.resource) != route.resource => {
+            Err(Failure::not_built("changing events of the newer group"))
+        }
+        ("DELETE", Some(_), "") if route.resource.is("Namespace") => Err(Failure::not_built("deleting namespaces")),
         ("PATCH", Some(name), "") => write::patch(world, asked, route, name),
         ("DELETE", Some(name), "") => write::delete(world, asked, route, name),
         ("GET", Some(name), "log") if route.resource.is("Pod") => read::log(world, asked, route, name),

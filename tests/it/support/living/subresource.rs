@@ -70,7 +70,8 @@ pub fn evict(world: &mut World, asked: &Asked, route: Route<'_>, pod_name: &str)
 fn spend(world: &mut World, budget: &Value, pod: &Value, dry: bool) -> Result<(), Failure> {
     let status = |field: &str| number(budget, &format!("/status/{field}")).unwrap_or_default();
     let (healthy, desired) = (status("currentHealthy"), status("desiredHealthy"));
-    if !super::value::is_ready(pod) && healthy >= desired && desired > 0 {
+    let is_always = text(budget, "/spec/unhealthyPodEvictionPolicy") == "AlwaysAllow";
+    if !super::value::is_ready(pod) && (is_always || healthy >= desired && desired > 0) {
         return Ok(());
     }
     let budget_name = name(budget);
@@ -115,7 +116,7 @@ pub fn scale(world: &mut World, asked: &Asked, route: Route<'_>, wanted: &str) -
     }
     if uid(&scale) != uid(&object) {
         let why = format!("Precondition failed: UID in precondition: {}, UID in object meta: {}", uid(&scale), uid(&object));
-        return Err(Failure::conflict(resource, wanted, &why));
+        return Err(Failure::precondition(resource, &format!("{}/scale", resource.plural), wanted, &why));
     }
     if replicas < 0 {
         static SCALE: Resource =

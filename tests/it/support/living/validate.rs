@@ -61,6 +61,49 @@ pub fn changed(resource: &Resource, old: &Value, new: &Value) -> Vec<Wrong> {
     wrong
 }
 
+/// What is wrong with a new event; the newer of its two groups is the stricter one.
+pub fn event(resource: &Resource, event: &Value) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let (is_newer, has_time) = (resource.group == "events.k8s.io", !event["eventTime"].is_null());
+    let (about, own) = (text(event, "/involvedObject/namespace"), text(event, "/metadata/namespace"));
+    let fits = match (about.is_empty(), has_time) {
+        (true, false) => own == "default",
+        (true, true) => matches!(own, "default" | "kube-system"),
+        (false, false) => own == about,
+        (false, true) => true,
+    };
+    if !fits {
+        wrong.push(Wrong::invalid("involvedObject.namespace", &json!(about), "does not match event.namespace"));
+    }
+    if has_time {
+        let fields = [("reportingComponent", 0), ("reportingInstance", 128), ("action", 128), ("reason", 128)];
+        for (field, most) in fields {
+            let named = if field == "reportingComponent" { "reportingController" } else { field };
+            let value = text(event, &format!("/{field}"));
+            if value.is_empty() {
+                wrong.push(Wrong::required(named, ""));
+            } else if most > 0 && value.len() > most {
+                wrong.push(Wrong::invalid(named, &json!(""), &format!("can have at most {most} characters")));
+            }
+        }
+        if text(event, "/message").len() > 1024 {
+            wrong.push(Wrong::invalid("message", &json!(""), "can have at most 1024 characters"));
+        }
+    } else if is_newer {
+        wrong.push(Wrong::required("eventTime", ""));
+    }
+    if is_newer {
+        if !matches!(text(event, "/type"), "Normal" | "Warning") {
+            let why = format!("has invalid value: {}", text(event, "/type"));
+            wrong.push(Wrong::invalid("type", &json!(""), &why));
+        }
+        for field in ["firstTimestamp", "lastTimestamp", "count"].iter().filter(|field| !event[**field].is_null()) {
+            wrong.push(Wrong::invalid(*field, &json!(""), "needs to be unset"));
+        }
+    }
+    wrong
+}
+
 fn immutable(resource: &Resource) -> &'static [&'static str] {
     match resource.kind {
         "Deployment" | "ReplicaSet" | "DaemonSet" => &["spec.selector"],
@@ -218,15 +261,26 @@ fn generated_selector(job: &Value) -> Vec<Wrong> {
 }
 
 fn labels(object: &Value, path: &str) -> Vec<Wrong> {
-    let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
-    let wrong = labels.filter(|(_, value)| !is_label_value(value.as_str().unwrap_or_default()));
-    wrong
-        .map(|(_, value)| {
-            let why = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start \
+    let fields = |field: &str| object["metadata"][field].as_object().into_iter().flatten();
+    let keys = ["labels", "annotations"].into_iter().flat_map(|field| fields(field).map(move |(key, _)| (field, key)));
+    let keys = keys.filter(|(_, key)| !is_qualified(key)).map(|(field, key)| {
+        let why = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
+                   character";
+        Wrong::invalid(format!("{path}.{field}"), &json!(key), why)
+    });
+    let values = fields("labels").filter(|(_, value)| !is_label_value(value.as_str().unwrap_or_default()));
+    keys.chain(values.map(|(_, value)| {
+        let why = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start \
                        and end with an alphanumeric character";
-            Wrong::invalid(format!("{path}.labels"), value, why)
-        })
-        .collect()
+        Wrong::invalid(format!("{path}.labels"), value, why)
+    }))
+    .collect()
+}
+
+/// `name` or `prefix/name`.
+fn is_qualified(key: &str) -> bool {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    !name.is_empty() && is_label_value(name) && prefix.is_none_or(is_dns_name)
 }
 
 fn is_label_value(value: &str) -> bool {

@@ -19,6 +19,13 @@ pub fn items<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
     object.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
+/// Leaves the items out of a list that are not to be kept.
+pub fn keep_items(object: &mut Value, pointer: &str, keep: impl Fn(&Value) -> bool) {
+    if let Some(items) = object.pointer_mut(pointer).and_then(Value::as_array_mut) {
+        items.retain(keep);
+    }
+}
+
 pub fn name(object: &Value) -> &str {
     text(object, "/metadata/name")
 }

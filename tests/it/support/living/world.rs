@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Pace,
     resource::{Resource, of_kind},
+    schema,
     value::{items, name, namespace, text, uid},
 };
 
@@ -176,6 +177,9 @@ impl World {
     pub fn store(&mut self, resource: &'static Resource, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version().into();
+        // Also what controllers write has to be of the form of its kind.
+        let read = schema::typed(resource, &object).unwrap_or_else(|error| panic!("{error} in {object:#}"));
+        assert!(read.unknown.is_empty(), "{:?} in {object:#}", read.unknown);
         let key = Key { resource, namespace: namespace(&object).to_owned(), name: name(&object).to_owned() };
         self.objects.insert(key, object.clone());
         object

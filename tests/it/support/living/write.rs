@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    defaults, events,
+    control, defaults, events,
     failure::{Failure, Wrong},
     patch,
     reply::{Asked, Reply},
@@ -11,7 +11,7 @@ use super::{
     schema::{self, Typed},
     select::Labels,
     validate,
-    value::{items, map, name, namespace, number, remove, text, uid},
+    value::{items, keep_items, map, name, namespace, number, remove, text, uid},
     world::{World, raise_generation},
 };
 
@@ -53,6 +53,12 @@ pub fn create(world: &mut World, asked: &Asked, route: Route<'_>) -> Result<Repl
         let prefix = text(&object, "/metadata/generateName").to_owned();
         object["metadata"]["name"] = world.new_name(&prefix).into();
     }
+    if resource.is("Event") {
+        let wrong = validate::event(served, &object);
+        if !wrong.is_empty() {
+            return Err(Failure::invalid(served, name(&object), &wrong));
+        }
+    }
     let object = make(world, resource, object)?;
     let object = if dry { object } else { world.store(resource, object) };
     Ok(Reply::object(201, events::served_as(served, object)).warning(warnings))
@@ -66,7 +72,7 @@ pub fn make(world: &mut World, resource: &'static Resource, mut object: Value) -
         generate_selector(&mut object);
     }
     if resource.kind == "Pod" {
-        object["status"] = json!({ "phase": "Pending", "qosClass": "Burstable" });
+        object["status"] = json!({ "phase": "Pending", "qosClass": quality(&object) });
     }
     let wrong = validate::created(resource, &object);
     if !wrong.is_empty() {
@@ -76,9 +82,26 @@ pub fn make(world: &mut World, resource: &'static Resource, mut object: Value) -
         return Err(Failure::exists(resource, name(&object)));
     }
     if resource.kind == "Pod" {
-        super::control::quota::admit(world, &object)?;
+        control::quota::admit(world, &object)?;
     }
     Ok(object)
+}
+
+/// How much a pod is promised: all that it may take, some of it, or nothing.
+fn quality(pod: &Value) -> &'static str {
+    let resources: Vec<&Value> = items(pod, "/spec/containers").iter().map(|container| &container["resources"]).collect();
+    let is_all = |resources: &&Value| {
+        ["cpu", "memory"]
+            .iter()
+            .all(|one| resources["limits"][one].is_string() && resources["limits"][one] == resources["requests"][one])
+    };
+    if resources.iter().all(is_all) {
+        "Guaranteed"
+    } else if resources.iter().any(|one| one["limits"].is_object() || one["requests"].is_object()) {
+        "Burstable"
+    } else {
+        "BestEffort"
+    }
 }
 
 fn generate_selector(job: &mut Value) {
@@ -172,21 +195,11 @@ pub fn update(world: &mut World, resource: &'static Resource, old: &Value, mut n
     if !wrong.is_empty() {
         return Err(Failure::invalid(resource, expected, &wrong));
     }
-    let mut before = old.clone();
-    without_empty(&mut before["metadata"]);
-    without_empty(&mut new["metadata"]);
-    if before == new {
+    if *old == new {
         return Ok(old.clone());
     }
     raise_generation(resource, old, &mut new);
     Ok(if dry { new } else { world.store(resource, new) })
-}
-
-/// An object without labels is the same as one with none.
-fn without_empty(metadata: &mut Value) {
-    if let Some(fields) = metadata.as_object_mut() {
-        fields.retain(|_, value| value.as_object().is_none_or(|fields| !fields.is_empty()));
-    }
 }
 
 fn keep(new: &mut Value, old: &Value, field: &str) {
@@ -255,16 +268,16 @@ pub fn remove_object(
     dry: bool,
 ) -> Result<Value, Failure> {
     let expected = &options["preconditions"];
-    for (field, what, found) in
-        [("uid", "UID", uid(old)), ("resourceVersion", "ResourceVersion", text(old, "/metadata/resourceVersion"))]
+    let version = text(old, "/metadata/resourceVersion");
+    for (field, what, found, became) in
+        [("uid", "UID", uid(old), "deleted and then recreated"), ("resourceVersion", "ResourceVersion", version, "modified")]
     {
-        if let Some(expected) = expected[field].as_str()
-            && expected != found
-        {
+        if let Some(expected) = expected[field].as_str().filter(|expected| *expected != found) {
             let why = format!(
-                "the {what} in the precondition ({expected}) does not match the {what} in record ({found}). The object might have been deleted and then recreated"
+                "the {what} in the precondition ({expected}) does not match the {what} in record ({found}). The object might have \
+                 been {became}"
             );
-            return Err(Failure::conflict(resource, name(old), &why));
+            return Err(Failure::precondition(resource, resource.kind, name(old), &why));
         }
     }
     let grace = grace_seconds(resource, old, options);
@@ -277,15 +290,7 @@ pub fn remove_object(
         return Ok(gone);
     }
     match policy {
-        "Foreground" => {
-            world.change(resource.kind, old, |object| {
-                let mut finalizers = items(object, "/metadata/finalizers").to_vec();
-                if !finalizers.iter().any(|one| one == "foregroundDeletion") {
-                    finalizers.push("foregroundDeletion".into());
-                }
-                object["metadata"]["finalizers"] = finalizers.into();
-            });
-        }
+        "Foreground" => control::collector::hold_for_dependents(world, resource, old),
         "Orphan" => orphan(world, old),
         _ => {}
     }
@@ -310,8 +315,7 @@ fn orphan(world: &mut World, owner: &Value) {
         .collect();
     for (resource, object) in owned {
         world.change(resource.kind, &object, |object| {
-            let owners = object["metadata"]["ownerReferences"].as_array_mut();
-            owners.into_iter().for_each(|owners| owners.retain(|one| text(one, "/uid") != uid(owner)));
+            keep_items(object, "/metadata/ownerReferences", |one| text(one, "/uid") != uid(owner));
         });
     }
 }

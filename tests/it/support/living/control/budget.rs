@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Rounding, scaled, set_condition};
 use crate::support::living::{
-    resource::of_kind,
+    resource::{find_kind, of_kind},
     select::Labels,
     value::{controller, count, is_active, is_ready, items, namespace, number, text},
     world::World,
@@ -56,7 +56,7 @@ fn owners_want(world: &World, pods: &[Value]) -> i64 {
     let mut counted: Vec<String> = Vec::new();
     let mut total = 0;
     for (kind, owner) in owners {
-        let Some(mut object) = world.get(of_kind(kind), in_namespace, owner) else { continue };
+        let Some(mut object) = find_kind(kind).and_then(|kind| world.get(kind, in_namespace, owner)) else { continue };
         // A replica set of a deployment stands for all of the deployment.
         if let Some(above) = controller(object).filter(|above| text(above, "/kind") == "Deployment")
             && let Some(deployment) = world.get(of_kind("Deployment"), in_namespace, text(above, "/name"))

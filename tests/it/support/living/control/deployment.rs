@@ -8,7 +8,9 @@ use super::{
 };
 use crate::support::living::{
     resource::of_kind,
-    value::{annotation, condition, count, is_going, is_true, map, name, namespace, number, owner_reference, remove, text},
+    value::{
+        annotation, condition, count, is_going, is_true, keep_items, map, name, namespace, number, owner_reference, remove, text,
+    },
     world::World,
 };
 
@@ -50,7 +52,7 @@ fn sync(world: &mut World, deployment: &Value) {
 fn sets_of(world: &World, deployment: &Value) -> (Option<Value>, Vec<Value>) {
     let mut sets = world.controlled("ReplicaSet", deployment);
     sets.sort_by_key(|set| number(set, "/metadata/resourceVersion").unwrap_or_default());
-    sets.sort_by_key(|set| revision_of(set));
+    sets.sort_by_key(revision_of);
     let wanted = plain(&deployment["spec"]["template"]);
     let at = sets.iter().position(|set| plain(&set["spec"]["template"]) == wanted);
     let new = at.map(|at| sets.remove(at));
@@ -196,14 +198,10 @@ fn report(world: &mut World, deployment: &Value) {
             ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
         };
         set_condition(deployment, &time, "Available", value, reason, message);
-        match failure {
-            Some(failure) => {
-                set_condition(deployment, &time, "ReplicaFailure", "True", "FailedCreate", text(failure, "/message"));
-            }
-            None => {
-                let conditions = deployment["status"]["conditions"].as_array_mut();
-                conditions.into_iter().for_each(|all| all.retain(|one| one["type"] != "ReplicaFailure"));
-            }
+        if let Some(failure) = failure {
+            set_condition(deployment, &time, "ReplicaFailure", "True", "FailedCreate", text(failure, "/message"));
+        } else {
+            keep_items(deployment, "/status/conditions", |one| one["type"] != "ReplicaFailure");
         }
         let set = new.as_ref().map_or_else(String::new, |set| name(set).to_owned());
         if !is_true(deployment, "/spec/paused") {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::living::{
-    resource::of_kind,
+    resource::find_kind,
     value::{is_true, items, namespace, number, text},
     world::World,
 };
@@ -44,7 +44,8 @@ fn taint(world: &mut World, node: &Value) {
 fn keep_within_bounds(world: &mut World, autoscaler: &Value) {
     let target = &autoscaler["spec"]["scaleTargetRef"];
     let kind = text(target, "/kind");
-    let Some(object) = world.get(of_kind(kind), namespace(autoscaler), text(target, "/name")).cloned() else { return };
+    let found = find_kind(kind).and_then(|kind| world.get(kind, namespace(autoscaler), text(target, "/name")));
+    let Some(object) = found.cloned() else { return };
     let replicas = number(&object, "/spec/replicas").unwrap_or(1);
     let least = number(autoscaler, "/spec/minReplicas").unwrap_or(1);
     let most = number(autoscaler, "/spec/maxReplicas").unwrap_or(replicas);

@@ -62,8 +62,11 @@ fn report(world: &mut World, set: &Value, refusal: Option<&str>) {
         }
         if let Some(refusal) = refusal {
             is_news = conditions.is_none();
-            set["status"]["conditions"] = conditions.unwrap_or_default();
-            set_condition(set, &time, "ReplicaFailure", "True", "FailedCreate", refusal);
+            match conditions {
+                // The first refusal stays what is said, although the names of pods in it change.
+                Some(conditions) => set["status"]["conditions"] = conditions,
+                None => set_condition(set, &time, "ReplicaFailure", "True", "FailedCreate", refusal),
+            }
         }
     });
     if let Some(refusal) = refusal.filter(|_| is_news) {

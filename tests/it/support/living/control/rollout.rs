@@ -74,7 +74,7 @@ pub fn advance(world: &mut World, deployment: &Value, new: &Value, old: &[Value]
         for set in &left {
             resize(world, deployment, set, 0);
         }
-        if left.is_empty() && old.iter().all(|set| status(set, "replicas") == 0) && !has_going_pods(world, old) {
+        if left.is_empty() && old.iter().all(|set| status(set, "replicas") == 0) && !has_live_pods(world, old) {
             resize(world, deployment, new, replicas(deployment));
         }
     }
@@ -84,8 +84,9 @@ pub fn advance(world: &mut World, deployment: &Value, new: &Value, old: &[Value]
     }
 }
 
-fn has_going_pods(world: &World, sets: &[Value]) -> bool {
-    sets.iter().any(|set| !world.controlled("Pod", set).is_empty())
+fn has_live_pods(world: &World, sets: &[Value]) -> bool {
+    let is_over = |pod: &Value| matches!(text(pod, "/status/phase"), "Succeeded" | "Failed");
+    sets.iter().any(|set| world.controlled("Pod", set).iter().any(|pod| !is_over(pod)))
 }
 
 fn grow(world: &mut World, deployment: &Value, new: &Value, old: &[Value]) -> bool {

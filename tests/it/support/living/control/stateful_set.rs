@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
+    Rounding,
     replica_set::{Name, create_pod},
-    revision,
+    revision, scaled,
 };
 use crate::support::living::{
     resource::of_kind,
@@ -40,7 +41,7 @@ fn current_of<'a>(set: &Value, revisions: &'a [Value]) -> &'a Value {
     revisions.iter().find(|one| name(one) == current).unwrap_or(&revisions[revisions.len() - 1])
 }
 
-/// At most one step: a pod is made, or one is taken away.
+/// One step: pods that are missing are made, or one is taken away.
 fn act(world: &mut World, set: &Value, revisions: &[Value]) {
     let (wanted, is_ordered) = (number(set, "/spec/replicas").unwrap_or(1), text(set, "/spec/podManagementPolicy") != "Parallel");
     let update = &revisions[revisions.len() - 1];
@@ -73,16 +74,13 @@ fn act(world: &mut World, set: &Value, revisions: &[Value]) {
     if text(set, "/spec/updateStrategy/type") == "OnDelete" {
         return;
     }
-    for pod in pods.iter().rev().filter(|pod| ordinal(pod) >= partition) {
-        if is_going(pod) {
-            return;
-        }
-        if label(pod, REVISION) != name(update) {
-            return delete(world, set, pod);
-        }
-        if !is_ready(pod) {
-            return;
-        }
+    // Pods that are not ready use up what may be unavailable, whichever revision they have.
+    let spare = scaled(&set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"], wanted, Rounding::Up).max(1);
+    let unavailable = count(&pods.iter().filter(|pod| is_going(pod) || !is_ready(pod)).collect::<Vec<_>>());
+    let may_go = usize::try_from(spare - unavailable).unwrap_or_default();
+    let old = pods.iter().rev().filter(|pod| ordinal(pod) >= partition && label(pod, REVISION) != name(update) && !is_going(pod));
+    for pod in old.take(may_go) {
+        delete(world, set, pod);
     }
 }
 
