@@ -7,6 +7,7 @@ mod cluster_health;
 mod consult;
 mod http;
 mod model;
+mod policy;
 mod readme;
 mod recording;
 mod redact;
