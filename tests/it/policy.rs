@@ -40,7 +40,8 @@ fn policy(rules: &[&str]) -> Policy {
 }
 
 fn file(rules: &[&str]) -> String {
-    format!("version: 1\nrules:\n{}", rules.iter().map(|rule| format!("  - {rule}\n")).collect::<String>())
+    let rules: Vec<String> = rules.iter().map(|rule| format!("  - {rule}\n")).collect();
+    format!("version: 1\nrules:{}{}", if rules.is_empty() { " []\n" } else { "\n" }, rules.concat())
 }
 
 #[track_caller]

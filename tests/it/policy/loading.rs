@@ -60,7 +60,7 @@ fn what_is_no_policy_file_is_told_with_its_line() {
         ("version: 1\n", "rules"),
         ("version: 1\nrules: []\nrule: []\n", "rule"),
         ("version: 1\nrules: [\n", "line 2: unclosed bracket"),
-        ("not a policy", "version"),
+        ("not a policy", "line 1: "),
     ];
     for (text, what) in cases {
         let told = problems(text);

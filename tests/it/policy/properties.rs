@@ -11,7 +11,7 @@ use faultline::{
     guard::policy::{Policy, PolicyQuestion},
 };
 use jiff::Timestamp;
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use super::file;
 
@@ -48,24 +48,22 @@ struct Question {
 
 /// Actions that can and that cannot be carried out, with anything known of them.
 fn question() -> impl Strategy<Value = Question> {
-    let kind = prop::sample::select(vec![Kind::Deployment, Kind::Pod, Kind::Node, Kind::Namespace, Kind::Job, Kind::Secret]);
-    let name = || prop_oneof![Just("a".to_owned()), Just("b".to_owned()), any::<String>()];
-    let target = (kind, prop::option::of(name()), name()).prop_map(|(kind, namespace, name)| ObjectRef { kind, namespace, name });
+    let name = || prop_oneof![4 => Just("a".to_owned()), 12 => Just("b".to_owned()), 1 => any::<String>()];
     let change = prop_oneof![
         Just(Change::EvictPod),
         Just(Change::DeletePod),
         Just(Change::DeleteFailedPods),
         Just(Change::RolloutRestart),
         prop::option::of(any::<u64>()).prop_map(|to_revision| Change::RolloutUndo { to_revision }),
-        prop_oneof![0..10_u32, any::<u32>()].prop_map(|replicas| Change::Scale { replicas }),
+        prop_oneof![4 => 0..6_u32, 1 => any::<u32>()].prop_map(|replicas| Change::Scale { replicas }),
         Just(Change::Cordon),
         Just(Change::RerunJob),
-        (name(), prop_oneof![Just("1Gi".to_owned()), "[0-9.]{1,40}[A-Za-z]{0,2}", any::<String>()])
+        (name(), prop_oneof![4 => Just("1Gi".to_owned()), 1 => "[0-9.]{1,40}[A-Za-z]{0,2}", 1 => any::<String>()])
             .prop_map(|(container, limit)| Change::RaiseMemoryLimit { container, limit }),
     ];
     let magnitude = (
         prop::option::of(0..9_u32),
-        prop::option::of(any::<u32>()),
+        prop::option::weighted(0.1, any::<u32>()),
         prop::option::of(any::<f64>()),
         prop::option::of(any::<u32>()),
     )
@@ -75,16 +73,40 @@ fn question() -> impl Strategy<Value = Question> {
             memory_factor,
             pods,
         });
-    let labels =
-        prop_oneof![Just("web"), Just("db"), Just("x")].prop_map(|tier| BTreeMap::from([("tier".to_owned(), tier.to_owned())]));
+    let labels = prop_oneof![3 => Just("web"), 1 => Just("db"), 1 => Just("x")]
+        .prop_map(|tier| BTreeMap::from([("tier".to_owned(), tier.to_owned())]));
     let now = prop_oneof![
-        (1_772_000_000..1_773_000_000_i64).prop_map(|second| Timestamp::from_second(second).expect("a time")),
-        Just(Timestamp::MIN),
-        Just(Timestamp::MAX),
+        8 => (1_772_000_000..1_773_000_000_i64).prop_map(|second| Timestamp::from_second(second).expect("a time")),
+        1 => Just(Timestamp::MIN),
+        1 => Just(Timestamp::MAX),
     ];
-    (target, change, labels, any::<bool>(), magnitude, now).prop_map(|(target, change, labels, labels_known, magnitude, now)| {
-        Question { action: Action { target, change }, labels, labels_known, magnitude, now }
-    })
+    let action = (change, any_kind(), 0..12_u8, name(), name()).prop_map(|(change, other, chance, namespace, name)| {
+        let kind = if chance == 0 { other } else { kind_of(&change) };
+        let namespace = (chance == 1 || !kind.is_cluster_wide()).then_some(namespace);
+        Action { target: ObjectRef { kind, namespace, name }, change }
+    });
+    (action, labels, prop::bool::weighted(0.8), magnitude, now)
+        .prop_map(|(action, labels, labels_known, magnitude, now)| Question { action, labels, labels_known, magnitude, now })
+}
+
+fn any_kind() -> impl Strategy<Value = Kind> {
+    prop::sample::select(vec![Kind::Deployment, Kind::Pod, Kind::Node, Kind::Namespace, Kind::Job, Kind::Secret])
+}
+
+/// A kind that the change can be made to.
+fn kind_of(change: &Change) -> Kind {
+    match change {
+        Change::EvictPod | Change::DeletePod => Kind::Pod,
+        Change::DeleteFailedPods => Kind::Namespace,
+        Change::Cordon | Change::Uncordon => Kind::Node,
+        Change::RerunJob => Kind::Job,
+        Change::RolloutRestart
+        | Change::RolloutUndo { .. }
+        | Change::Scale { .. }
+        | Change::Pause
+        | Change::Resume
+        | Change::RaiseMemoryLimit { .. } => Kind::Deployment,
+    }
 }
 
 fn judge(rules: &[&str], question: &Question) -> Ruling {
@@ -95,6 +117,17 @@ fn judge(rules: &[&str], question: &Question) -> Ruling {
 
 fn rules() -> impl Strategy<Value = Vec<&'static str>> {
     prop::sample::subsequence(RULES.to_vec(), 0..=RULES.len()).prop_shuffle()
+}
+
+#[test]
+fn the_questions_get_every_decision() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeMap::<PolicyDecision, usize>::new();
+    for _ in 0..400 {
+        let (rules, question) = (rules(), question()).new_tree(&mut runner).expect("a question").current();
+        *seen.entry(judge(&rules, &question).decision()).or_default() += 1;
+    }
+    assert!(seen.len() == 3 && seen.values().all(|count| *count >= 15), "{seen:?}");
 }
 
 proptest! {
@@ -119,12 +152,11 @@ proptest! {
     fn a_ruling_is_the_strictest_of_its_matches_and_says_why(rules in rules(), question in question()) {
         let ruling = judge(&rules, &question);
         prop_assert!(!ruling.reason().is_empty());
-        match ruling.rule() {
-            Some(rule) => {
-                prop_assert_eq!(ruling.matched().iter().map(|matched| matched.decision).max(), Some(ruling.decision()));
-                prop_assert!(ruling.matched().iter().any(|matched| matched.rule == rule && matched.decision == ruling.decision()));
-            }
-            None => prop_assert_eq!(ruling.decision(), PolicyDecision::Forbidden),
+        if let Some(rule) = ruling.rule() {
+            prop_assert_eq!(ruling.matched().iter().map(|matched| matched.decision).max(), Some(ruling.decision()));
+            prop_assert!(ruling.matched().iter().any(|matched| matched.rule == rule && matched.decision == ruling.decision()));
+        } else {
+            prop_assert_eq!(ruling.decision(), PolicyDecision::Forbidden);
         }
     }
 

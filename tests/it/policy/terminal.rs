@@ -16,7 +16,7 @@ fn parsed(text: &str) -> Value {
 fn check_prints_what_is_wrong_and_ends_with_one() {
     assert_eq!(parsed(&faultline(&["policy", "check"]).succeeds()), json!({"ok": true, "rules": 1, "problems": []}));
     let folder = Folder::new("policy-check");
-    let example = folder.write("example.yaml", &faultline(&["policy", "example"]).succeeds());
+    let example = folder.write("example.yaml", faultline(&["policy", "example"]).succeeds());
     let checked = parsed(&faultline(&["policy", "check", "--policy-file", &example]).succeeds());
     assert_eq!((&checked["ok"], &checked["problems"]), (&json!(true), &json!([])));
     assert!(checked["rules"].as_u64().is_some_and(|rules| rules > 5), "{checked}");
