@@ -131,12 +131,15 @@ fn nothing_matches(views: &[RuleView]) -> String {
         .filter(|view| view.decision != PolicyDecision::Forbidden)
         .filter_map(|view| {
             let missed: Vec<&Condition> = view.conditions.iter().filter(|condition| !condition.is_met).collect();
-            let is_near = missed.len() <= MAX_CONDITIONS_MISSED && missed.iter().all(|condition| condition.field != "actions");
+            // What is not known leaves several bounds unmet at once.
+            let (bounds, others): (Vec<&Condition>, Vec<&Condition>) = missed.iter().partition(|condition| condition.is_bound());
+            let count = others.len() + usize::from(!bounds.is_empty());
+            let is_near = count <= MAX_CONDITIONS_MISSED && missed.iter().all(|condition| condition.field != "actions");
             let verb = if view.decision == PolicyDecision::Allow { "would allow it" } else { "would let it be approved" };
             let missed_in_words: Vec<String> =
                 missed.iter().map(|condition| format!("{} ({})", condition.field, condition.why)).collect();
             let text = format!("rule {} {verb} but for its {}", view.rule, missed_in_words.join(" and "));
-            is_near.then_some((missed.len(), view.rule, text))
+            is_near.then_some((count, view.rule, text))
         })
         .collect();
     near.sort();

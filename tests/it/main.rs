@@ -8,6 +8,7 @@ mod consult;
 mod http;
 mod living;
 mod model;
+mod policy;
 mod readme;
 mod recording;
 mod redact;

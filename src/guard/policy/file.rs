@@ -92,8 +92,9 @@ pub fn rules(text: &str) -> Result<Vec<Rule>, PolicyError> {
     }
     let file: File = serde_saphyr::from_str(text).map_err(|error| {
         let line = error.location().map(|location| location.line());
-        let message = error.without_snippet().to_string();
-        whole(line, message.split_whitespace().collect::<Vec<_>>().join(" "))
+        let message = error.without_snippet().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        let what = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+        whole(line, what.to_owned())
     })?;
     if file.version.value != 1 {
         return Err(whole(Some(file.version.referenced.line()), "`version` is not 1, the only one there is".to_owned()));

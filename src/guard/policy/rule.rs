@@ -54,6 +54,11 @@ impl Condition {
     fn new(field: &'static str, is_met: bool, why: String) -> Self {
         Self { field, is_met, is_assumed: false, why }
     }
+
+    /// True of a bound: how much, not what or where or when.
+    pub fn is_bound(&self) -> bool {
+        self.field.starts_with("max_") || self.field.starts_with("min_")
+    }
 }
 
 impl Rule {
