@@ -157,8 +157,24 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
     let redactor = redactor(&settings.redact)?;
     let retriever = Arc::new(retriever(settings, &redactor)?);
+    Ok(knowing(Arc::new(catalogue), Arc::new(advisor), redactor, retriever, cluster))
+}
+
+/// Stages that know what others know, with nothing else in common: another process, as far as it can be told.
+pub fn stages_beside(known: &Stages, cluster: Cluster) -> Stages {
+    let (catalogue, advisor) = (Arc::clone(&known.catalogue), Arc::clone(&known.advisor));
+    knowing(catalogue, advisor, Arc::clone(&known.redactor), Arc::clone(&known.retriever), cluster)
+}
+
+fn knowing(
+    catalogue: Arc<Catalogue>,
+    advisor: Arc<Advisor>,
+    redactor: Arc<Redactor>,
+    retriever: Arc<Retriever>,
+    cluster: Cluster,
+) -> Stages {
     let gaps = diagnose::standing_gaps();
-    Ok(Stages {
+    Stages {
         catalogue,
         retriever,
         advisor,
@@ -173,7 +189,7 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         answers: Cache::new(REMEMBERED_ANSWERS),
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
-    })
+    }
 }
 
 /// The same stages with the models that are configured.

@@ -28,10 +28,10 @@ use crate::{
 
 /// The parts that every pass uses, made once at start-up.
 pub struct Stages {
-    pub catalogue: Catalogue,
+    pub catalogue: Arc<Catalogue>,
     /// The runbooks, and what finds them.
     pub retriever: Arc<Retriever>,
-    pub advisor: Advisor,
+    pub advisor: Arc<Advisor>,
     /// A second reader. `None` = none is configured.
     pub model: Option<Model>,
     /// What every foreign text passes before anything else sees it.

@@ -106,7 +106,7 @@ impl Remediations<'_> {
         let sql = format!(
             "SELECT {COLUMNS} FROM remediations WHERE target = $1 AND (status IN ('applying', 'applied') \
              OR (status IN ('proposed', 'approved') AND expires_at > $2)) \
-             ORDER BY CASE WHEN status = 'proposed' THEN 1 ELSE 0 END, id DESC LIMIT 1"
+             ORDER BY CASE status WHEN 'proposed' THEN 2 WHEN 'approved' THEN 1 ELSE 0 END, id DESC LIMIT 1"
         );
         self.database.read().await?.row(&sql, values![target, now]).await?.as_ref().map(remediation).transpose()
     }

@@ -11,7 +11,6 @@ use std::{
 use faultline::{
     app,
     cluster::Cluster,
-    config::KnowledgeSettings,
     domain::remediation::RemediationStatus,
     guard::policy::Policy,
     incidents::Records,
@@ -84,7 +83,7 @@ impl Bed {
     /// A process that begins now: a client and memory of its own, the same cluster and store.
     pub async fn process(&self) -> Arc<Stages> {
         let cluster = Cluster::of_client(self.living.client());
-        let mut stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
+        let mut stages = app::stages_beside(&crate::support::stages(), cluster);
         stages.policy = Policy::load(self.policy).expect("the policy of the tests");
         stages.records = Arc::new(Records::of(self.store.other().await));
         let bounds = self.settings.bounds(Some("faultline".to_owned()));
