@@ -176,12 +176,22 @@ impl Writer {
             Ok((status, bytes))
         });
         let (status, bytes) = answered.await.map_err(|_| damaged("no answer in time".to_owned()))??;
-        if status.is_success() {
-            return Ok(serde_json::from_slice(&bytes).unwrap_or_default());
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        // An eviction under two budgets is refused in the body of a 201 (pkg/registry/core/pod/storage/eviction.go).
+        let is_refused_in_body = answer.get("kind").and_then(Value::as_str) == Some("Status")
+            && answer.get("status").and_then(Value::as_str) == Some("Failure");
+        if status.is_success() && !is_refused_in_body {
+            return Ok(answer);
         }
-        let message = serde_json::from_slice::<Value>(&bytes)
-            .ok()
-            .and_then(|told| Some(wire::short(told.get("message")?.as_str()?)))
+        if status.is_success() {
+            let message = wire::short(answer.get("message").and_then(Value::as_str).unwrap_or_default());
+            let code = answer.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
+            return Err(WriteError::Refused { status: code, message });
+        }
+        let message = answer
+            .get("message")
+            .and_then(Value::as_str)
+            .map(wire::short)
             .unwrap_or_else(|| wire::short(&String::from_utf8_lossy(&bytes[..bytes.len().min(300)])));
         Err(match status {
             StatusCode::CONFLICT => WriteError::Conflict(message),
