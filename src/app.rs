@@ -3,6 +3,7 @@
 pub mod alerts;
 mod callers;
 mod records;
+mod remediations;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -11,22 +12,24 @@ use tokio::{net::TcpListener, time::interval};
 use tracing::{info, warn};
 
 use crate::{
-    auth::{Auth, AuthSettings},
+    auth::{Auth, AuthMode, AuthSettings},
     classify::catalogue::{Catalogue, CatalogueError},
     cluster::{Cluster, ClusterSettings, recording::RecordingError},
     config::{self, KnowledgeSettings, RedactSettings, RunbookPlace, Settings},
     domain::redact::{Redactor, user::UserRule},
+    guard::{policy::Policy, settings::PolicySettings},
     http::{self, metrics, server},
     incidents::{Records, Retention},
     pipeline::{
         REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, alerts::Intake, cluster_health::Pictures,
-        diagnose, replays::Replays,
+        diagnose, remediate::Remediator, replays::Replays,
     },
     reason::{
         client::Providers,
         model::{Model, ModelSettings},
         rules::Advisor,
     },
+    remediate::Mode,
     retrieve::{qdrant::QdrantIndex, retriever::Retriever, settings::RetrievalSettings, store::Store, watch::Place},
     telemetry,
 };
@@ -58,6 +61,12 @@ pub enum StartError {
     Models(String),
     #[error("callers cannot be told apart: {0}")]
     Auth(String),
+    #[error(
+        "REMEDIATION_MODE=auto needs AUTH_MODE, or APP_HOST on loopback: whoever can ask for a diagnosis can set something in motion"
+    )]
+    AutoForAnybody,
+    #[error("could not use the policy of POLICY_FILE={}:\n  {why}", .file.display())]
+    Policy { file: PathBuf, why: String },
     #[error("DATABASE_URL cannot be used: {why}")]
     DatabaseUrl { why: String },
     #[error("the store of incidents cannot be used (DATABASE_URL, DATA_DIR): {why}")]
@@ -74,6 +83,12 @@ impl App {
         let stages = stages(&settings.knowledge, &settings.cluster)?;
         let mut stages = with_model(stages, &settings.model)?;
         stages.auth = Arc::new(auth(&settings.auth)?);
+        stages.policy = policy(&settings.policy)?;
+        let is_open = settings.auth.auth_mode == AuthMode::None && !settings.http.is_loopback();
+        if is_open && settings.remediate.remediation_mode == Mode::Auto {
+            return Err(StartError::AutoForAnybody);
+        }
+        stages.remediator = remediator(&settings.remediate);
         stages.records = Arc::new(records(&settings.store.place).await?);
         stages.alerts = Arc::new(Intake::new(settings.alerts.alert_queue_size as usize));
         Ok(Self { settings, stages: Arc::new(stages) })
@@ -102,6 +117,7 @@ impl App {
         let records = Arc::clone(&self.stages.records);
         let record_keeping = tokio::spawn(records::keep(Arc::clone(&records), retention));
         let workers = alerts::Workers::start(&self.stages, &self.settings.alerts, settings.request_timeout());
+        let tending = tokio::spawn(remediations::keep(Arc::clone(&self.stages)));
         let router = http::router(self.stages, settings);
         let upkeep = tokio::spawn(keep_metrics_small());
         info!(%address, rules, runbooks, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
@@ -130,6 +146,7 @@ impl App {
         drop(callers);
         record_keeping.abort();
         workers.stopped().await;
+        tending.abort();
         records.close().await;
         Ok(())
     }
@@ -139,8 +156,10 @@ impl App {
 const FIRST_CONNECT: Duration = Duration::from_secs(2);
 
 pub use records::records;
+pub use remediations::remediator;
 
-/// The parts that every diagnosis passes, without a store: whoever keeps incidents sets [`Stages::records`].
+/// The parts that every diagnosis passes, without a store and with the built-in policy: whoever keeps incidents sets
+/// [`Stages::records`], whoever changes something [`Stages::policy`].
 pub fn stages(settings: &KnowledgeSettings, cluster: &ClusterSettings) -> Result<Stages, StartError> {
     let cluster = Cluster::open(cluster).map_err(|source| StartError::Recording { source })?;
     stages_of(settings, cluster)
@@ -162,8 +181,24 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
     let advisor = Advisor::new(catalogue.playbooks()).map_err(|problems| StartError::Templates { problems })?;
     let redactor = redactor(&settings.redact)?;
     let retriever = Arc::new(retriever(settings, &redactor)?);
+    Ok(knowing(Arc::new(catalogue), Arc::new(advisor), redactor, retriever, cluster))
+}
+
+/// Stages that know what others know, with nothing else in common: another process, as far as it can be told.
+pub fn stages_beside(known: &Stages, cluster: Cluster) -> Stages {
+    let (catalogue, advisor) = (Arc::clone(&known.catalogue), Arc::clone(&known.advisor));
+    knowing(catalogue, advisor, Arc::clone(&known.redactor), Arc::clone(&known.retriever), cluster)
+}
+
+fn knowing(
+    catalogue: Arc<Catalogue>,
+    advisor: Arc<Advisor>,
+    redactor: Arc<Redactor>,
+    retriever: Arc<Retriever>,
+    cluster: Cluster,
+) -> Stages {
     let gaps = diagnose::standing_gaps();
-    Ok(Stages {
+    Stages {
         catalogue,
         retriever,
         advisor,
@@ -174,12 +209,14 @@ pub fn stages_of(settings: &KnowledgeSettings, cluster: Cluster) -> Result<Stage
         alerts: Arc::default(),
         auth: Arc::new(Auth::none()),
         replays: Replays::default(),
+        policy: Policy::built_in(),
+        remediator: Remediator::off(),
         pictures: Pictures::default(),
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
-    })
+    }
 }
 
 /// What decides who calls.
@@ -211,6 +248,14 @@ pub fn redactor(settings: &RedactSettings) -> Result<Arc<Redactor>, StartError> 
     let text = std::fs::read_to_string(file).map_err(|cause| error(cause.to_string()))?;
     let rules: Vec<UserRule> = serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))?;
     Redactor::with_rules(&rules).map(Arc::new).map_err(|cause| error(cause.to_string()))
+}
+
+/// Which changes may be made in the cluster: what the setting names, or nothing.
+pub fn policy(settings: &PolicySettings) -> Result<Policy, StartError> {
+    let Some(file) = settings.file() else { return Ok(Policy::built_in()) };
+    let error = |why: String| StartError::Policy { file: file.to_owned(), why };
+    let text = std::fs::read_to_string(file).map_err(|cause| error(cause.to_string()))?;
+    Policy::load(&text).map_err(|cause| error(cause.to_string()))
 }
 
 /// The index in Qdrant. `None` = the setting names none.

@@ -12,9 +12,11 @@ mod index;
 mod keys;
 mod knowledge;
 mod model;
+mod policy;
 mod progress;
 mod rbac;
 mod redact;
+mod remediate;
 mod store;
 
 use std::{
@@ -46,8 +48,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  done; for `diagnose`: an error of a known category; for `suggest`: a runbook fits
   1  it could not be done, a check found problems, or `cluster-health` something unwell
   2  wrong arguments or settings
-  3  `diagnose`: an error, but of no known category
-  4  no error seen, no runbook fits, no rule matches, or too little seen of a cluster";
+  3  `diagnose`: an error, but of no known category; `policy explain`: needs approval
+  4  no error seen, no runbook fits, no rule matches, too little seen, or forbidden by a policy";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -141,8 +143,32 @@ Examples:
         #[command(subcommand)]
         command: keys::KeysCommand,
     },
+    /// Check and explain the policy of remediation
+    #[command(after_help = "Examples:
+  faultline policy example > policy.yaml
+  faultline policy check --policy-file policy.yaml
+  faultline policy explain 'kubectl rollout restart deployment/api -n shop' --labels tier=web --policy-file policy.yaml")]
+    Policy {
+        #[command(subcommand)]
+        command: policy::PolicyCommand,
+    },
+    /// Plan, apply and undo a change from a terminal
+    #[command(after_help = "Examples:
+  faultline remediate plan 'kubectl rollout restart deployment/api -n shop' --policy-file policy.yaml
+  faultline remediate apply 'kubectl rollout undo deployment/api -n shop' --policy-file policy.yaml
+  faultline remediate undo ID")]
+    Remediate {
+        #[command(subcommand)]
+        command: remediate::RemediateCommand,
+        #[command(flatten)]
+        settings: Box<remediate::Settings>,
+    },
     /// Print the ClusterRole that looking at a cluster needs, for `kubectl apply -f -`
-    Rbac,
+    Rbac {
+        /// Print the role that remediation needs instead: bind it in each namespace where it may act
+        #[arg(long)]
+        remediation: bool,
+    },
     /// Ask a running Faultline whether it is well (for container health checks)
     Healthcheck(healthcheck::Arguments),
     /// Print a completion script for a shell
@@ -162,6 +188,8 @@ enum Outcome {
     ProblemsFound,
     NoCategory,
     NothingFound,
+    NeedsApproval,
+    Forbidden,
 }
 
 impl From<Outcome> for ExitCode {
@@ -169,8 +197,8 @@ impl From<Outcome> for ExitCode {
         Self::from(match outcome {
             Outcome::Done => 0_u8,
             Outcome::ProblemsFound => 1,
-            Outcome::NoCategory => 3,
-            Outcome::NothingFound => 4,
+            Outcome::NoCategory | Outcome::NeedsApproval => 3,
+            Outcome::NothingFound | Outcome::Forbidden => 4,
         })
     }
 }
@@ -206,7 +234,9 @@ pub fn run() -> ExitCode {
         Command::Audit { command, place } => store::audit(&command, &place),
         Command::Store { command, place } => store::store(&command, &place),
         Command::Keys { command } => keys::run(&command),
-        Command::Rbac => rbac::run(),
+        Command::Policy { command } => policy::run(&command),
+        Command::Remediate { command, settings } => remediate::run(&command, &settings),
+        Command::Rbac { remediation } => rbac::run(remediation),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
             // Into memory first: the generator panics where a reader has seen enough.

@@ -8,8 +8,9 @@ use clap::{
 };
 
 use crate::{
-    auth::AuthSettings, cluster::ClusterSettings, http::HttpSettings, incidents::StoreSettings, pipeline::alerts::AlertSettings,
-    reason::model::ModelSettings, retrieve::settings::RetrievalSettings, telemetry::LogSettings,
+    auth::AuthSettings, cluster::ClusterSettings, guard::settings::PolicySettings, http::HttpSettings, incidents::StoreSettings,
+    pipeline::alerts::AlertSettings, reason::model::ModelSettings, remediate::RemediateSettings,
+    retrieve::settings::RetrievalSettings, telemetry::LogSettings,
 };
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
@@ -29,6 +30,10 @@ pub struct Settings {
     pub store: StoreSettings,
     #[command(flatten)]
     pub alerts: AlertSettings,
+    #[command(flatten)]
+    pub policy: PolicySettings,
+    #[command(flatten)]
+    pub remediate: RemediateSettings,
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -112,6 +117,13 @@ pub fn user_cache_dir() -> Option<PathBuf> {
 /// `faultline` in the folder where programs of this user keep what they must not lose. `None` = the user has none.
 pub fn user_data_dir() -> Option<PathBuf> {
     user_dir("XDG_DATA_HOME", ".local/share")
+}
+
+/// The name of the user at this terminal. `None` = nobody says.
+pub fn user_name() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is config.rs; this is the user's and not a setting of ours")]
+    let name = std::env::var("USER").ok();
+    name.filter(|name| !name.is_empty())
 }
 
 fn user_dir(name: &str, below_home: &str) -> Option<PathBuf> {

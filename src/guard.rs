@@ -5,14 +5,17 @@
 //! ```
 //! What is not known is `HIGH`: a table lists what is safe, never what is dangerous.
 
+pub mod action;
 mod clients;
 mod command;
 mod kubectl;
 mod line;
 mod names;
 mod packages;
+pub mod policy;
 mod programs;
 mod query;
+pub mod settings;
 mod tools;
 
 pub use names::names;

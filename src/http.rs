@@ -22,8 +22,10 @@ pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod page;
+mod parameters;
 pub mod problem;
 pub mod rate_limit;
+pub mod remediations;
 pub mod request_id;
 pub mod runbooks;
 pub mod server;
@@ -118,6 +120,13 @@ pub const PATHS: &[&str] = &[
     "/incidents/{id}/acknowledge",
     "/incidents/{id}/resolve",
     "/webhooks/alertmanager",
+    "/remediations",
+    "/remediations/pause",
+    "/remediations/resume",
+    "/remediations/{id}",
+    "/remediations/{id}/approve",
+    "/remediations/{id}/reject",
+    "/remediations/{id}/undo",
     "/",
     "/health",
     "/livez",
@@ -143,6 +152,13 @@ fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/incidents/{id}/notes", post(incidents::note))
         .route("/incidents/{id}/acknowledge", post(incidents::acknowledge))
         .route("/incidents/{id}/resolve", post(incidents::resolve))
+        .route("/remediations", get(remediations::list).post(remediations::propose))
+        .route("/remediations/pause", post(remediations::pause))
+        .route("/remediations/resume", post(remediations::resume))
+        .route("/remediations/{id}", get(remediations::read))
+        .route("/remediations/{id}/approve", post(remediations::approve))
+        .route("/remediations/{id}/reject", post(remediations::reject))
+        .route("/remediations/{id}/undo", post(remediations::undo))
         .route_layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(Arc::clone(shared), rate_limit::limit))

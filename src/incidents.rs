@@ -36,7 +36,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 pub use self::{
-    audit::{Audit, AuditEntry},
+    audit::Audit,
     budget::{Bound, Budgets, Spent},
     change::{Changed, NewEntry},
     coordinate::{Claims, Flags, Leases},
@@ -45,13 +45,14 @@ pub use self::{
     queue::{AlertQueue, Pushed, QueueCounts, Released, TakenAlert, WaitingAlert},
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
-    remediations::{Decision, Remediations},
+    remediations::{Decision, RemediationFilter, Remediations},
     replays::Replays,
     retention::{Cleaned, Retention},
     settings::{Place, PlaceSettings, StoreSettings},
     store::{Incidents, OpenError, Store, StoreStatus},
 };
 
+pub use crate::domain::audit::AuditEntry;
 use crate::domain::evidence::Gap;
 
 /// Whether there is a store, now.

@@ -17,5 +17,6 @@ pub mod incidents;
 pub mod net;
 pub mod pipeline;
 pub mod reason;
+pub mod remediate;
 pub mod retrieve;
 pub mod telemetry;

@@ -11,6 +11,7 @@ pub mod look;
 pub mod permit;
 pub mod progress;
 mod record;
+pub mod remediate;
 pub mod replays;
 pub mod runbooks;
 pub mod suggest;
@@ -24,6 +25,7 @@ use crate::{
     classify::catalogue::Catalogue,
     cluster::Cluster,
     domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
+    guard::policy::Policy,
     incidents::Records,
     reason::{model::Model, rules::Advisor},
     retrieve::retriever::Retriever,
@@ -31,10 +33,10 @@ use crate::{
 
 /// The parts that every pass uses, made once at start-up.
 pub struct Stages {
-    pub catalogue: Catalogue,
+    pub catalogue: Arc<Catalogue>,
     /// The runbooks, and what finds them.
     pub retriever: Arc<Retriever>,
-    pub advisor: Advisor,
+    pub advisor: Arc<Advisor>,
     /// A second reader. `None` = none is configured.
     pub model: Option<Model>,
     /// What every foreign text passes before anything else sees it.
@@ -48,6 +50,10 @@ pub struct Stages {
     pub auth: Arc<Auth>,
     /// Requests that are to be done once, where there is no store that knows.
     pub replays: replays::Replays,
+    /// Which changes may be made in the cluster.
+    pub policy: Policy,
+    /// What this process has for remediation.
+    pub remediator: remediate::Remediator,
     /// The state of the cluster as of the last seconds.
     pub pictures: cluster_health::Pictures,
     /// What is missing in every pass of this process: no vectors, no model, ...

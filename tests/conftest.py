@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Settings that the chart and the compose file pass already and that the program will have. What it has must leave this list.
 COMING = {
-    "OTEL_EXPORTER_OTLP_ENDPOINT", "POLICY_FILE", "PROTECTED_NAMESPACES", "REMEDIATION_MODE",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 

@@ -5,7 +5,11 @@ use http::{Method, Request, header};
 use kube::{Client, client::Body};
 use serde::{Deserialize, Serialize};
 
-use super::wire::JSON;
+use super::{
+    wire::{JSON, api_of},
+    writer::{Part, Write, WriteVerb},
+};
+use crate::domain::action::ActionKind;
 
 /// One resource that is read, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,62 @@ pub const NEEDS: &[Need] = &[
 
 const fn need(group: &'static str, resource: &'static str, verbs: &'static [&'static str], serves: &'static str) -> Need {
     Need { group, resource, verbs, serves }
+}
+
+/// A change that some actions make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub actions: &'static [ActionKind],
+    pub need: Need,
+}
+
+const CREATE: &[&str] = &["create"];
+const PATCH: &[&str] = &["patch"];
+const DELETE: &[&str] = &["delete"];
+
+/// Everything that is ever written. Nothing else is sent, whatever a step may ask for.
+pub const WRITES: &[Change] = &[
+    change(&[ActionKind::EvictPod], "", "pods/eviction", CREATE),
+    change(&[ActionKind::DeletePod, ActionKind::DeleteFailedPods], "", "pods", DELETE),
+    change(ROLLOUTS, "apps", "deployments", PATCH),
+    change(&[ActionKind::RolloutRestart, ActionKind::RaiseMemoryLimit], "apps", "statefulsets", PATCH),
+    change(&[ActionKind::RolloutRestart, ActionKind::RaiseMemoryLimit], "apps", "daemonsets", PATCH),
+    change(&[ActionKind::Scale], "apps", "deployments/scale", PATCH),
+    change(&[ActionKind::Scale], "apps", "statefulsets/scale", PATCH),
+    change(&[ActionKind::Cordon, ActionKind::Uncordon], "", "nodes", PATCH),
+    change(&[ActionKind::RerunJob], "batch", "jobs", &["create", "delete"]),
+    change(&ActionKind::STEPS, "", "events", CREATE),
+];
+
+const ROLLOUTS: &[ActionKind] =
+    &[ActionKind::RolloutRestart, ActionKind::RolloutUndo, ActionKind::Pause, ActionKind::Resume, ActionKind::RaiseMemoryLimit];
+
+const fn change(
+    actions: &'static [ActionKind],
+    group: &'static str,
+    resource: &'static str,
+    verbs: &'static [&'static str],
+) -> Change {
+    Change { actions, need: need(group, resource, verbs, "remediation") }
+}
+
+/// Whether `write` is a change that the action makes.
+pub(super) fn is_write_of(action: ActionKind, write: &Write) -> bool {
+    let (group, _, plural) = api_of(write.object.kind);
+    let resource = match write.part {
+        None => plural.to_owned(),
+        Some(Part::Scale) => format!("{plural}/scale"),
+        Some(Part::Eviction) => format!("{plural}/eviction"),
+    };
+    let verb = match write.verb {
+        WriteVerb::Create => "create",
+        WriteVerb::Patch => "patch",
+        WriteVerb::Delete => "delete",
+    };
+    WRITES.iter().any(|change| {
+        let need = &change.need;
+        change.actions.contains(&action) && need.group == group && need.resource == resource && need.verbs.contains(&verb)
+    })
 }
 
 /// A permission that the account does not have in the whole cluster.
@@ -107,8 +167,17 @@ async fn allowed(client: &Client, need: Need, verb: &str) -> Option<bool> {
     serde_json::from_slice::<Review>(&bytes).ok().map(|review| review.status.allowed)
 }
 
-/// The ClusterRole that grants exactly the needs, for `kubectl apply`.
+/// The ClusterRole that grants exactly the needs of looking, for `kubectl apply`.
 pub fn cluster_role() -> impl Serialize {
+    role("faultline-reader", NEEDS.iter().copied())
+}
+
+/// The ClusterRole that grants exactly the writes of remediation. Bind it by a RoleBinding in each namespace where it may act.
+pub fn remediation_role() -> impl Serialize {
+    role("faultline-remediator", WRITES.iter().map(|change| change.need))
+}
+
+fn role(name: &'static str, needs: impl Iterator<Item = Need>) -> impl Serialize {
     #[derive(Serialize)]
     struct Role {
         #[serde(rename = "apiVersion")]
@@ -129,16 +198,11 @@ pub fn cluster_role() -> impl Serialize {
         verbs: &'static [&'static str],
     }
     let mut rules: Vec<Rule> = Vec::new();
-    for need in NEEDS {
+    for need in needs {
         match rules.iter_mut().find(|rule| rule.groups == [need.group] && rule.verbs == need.verbs) {
             Some(rule) => rule.resources.push(need.resource),
             None => rules.push(Rule { groups: [need.group], resources: vec![need.resource], verbs: need.verbs }),
         }
     }
-    Role {
-        api_version: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRole",
-        metadata: Metadata { name: "faultline-reader" },
-        rules,
-    }
+    Role { api_version: "rbac.authorization.k8s.io/v1", kind: "ClusterRole", metadata: Metadata { name }, rules }
 }

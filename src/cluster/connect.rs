@@ -20,6 +20,7 @@ use super::{
     recording::{Recording, RecordingError},
     settings::ClusterSettings,
     wire,
+    writer::Writer,
 };
 use crate::{domain::evidence::Gap, net};
 
@@ -67,6 +68,8 @@ pub enum Connection {
 
 /// How long one attempt to connect may take.
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// How long one change may take.
+const WRITE_CALL: Duration = Duration::from_secs(15);
 /// How often the connection is looked after.
 const LOOK_AFTER: Duration = Duration::from_secs(15);
 
@@ -224,6 +227,14 @@ impl Cluster {
         match self.state() {
             State::Connected(connected) => Some(Reader::new(connected.client, budget, false)),
             State::Off | State::Away(_) => None,
+        }
+    }
+
+    /// What changes the cluster; `None` where there is none, or only a recording of one.
+    pub fn writer(&self) -> Option<Writer> {
+        match self.state() {
+            State::Connected(connected) if self.recording.is_none() => Some(Writer::new(connected.client, WRITE_CALL)),
+            State::Connected(_) | State::Off | State::Away(_) => None,
         }
     }
 

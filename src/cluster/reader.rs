@@ -173,6 +173,16 @@ impl Reader {
         self.object(&what, namespace, &resource_path(group, version, plural, namespace, Some(name)), JSON).await
     }
 
+    /// The metadata of one object; what it holds never arrives.
+    pub async fn metadata(
+        &self,
+        (group, version, plural): (&str, &str, &str),
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Found<serde_json::Value> {
+        self.object(plural, namespace, &resource_path(group, version, plural, namespace, Some(name)), METADATA_ONLY).await
+    }
+
     async fn object<T: serde::de::DeserializeOwned>(
         &self,
         what: &str,
@@ -197,10 +207,23 @@ impl Reader {
 
     /// One page of a list. A list that broke off gives what arrived of it.
     pub async fn list<K: Readable>(&self, namespace: Option<&str>, select: Select<'_>) -> Listed<K> {
-        let what = named(K::URL_PATH_SEGMENT, namespace);
+        self.list_at(named(K::URL_PATH_SEGMENT, namespace), &path::<K>(namespace, None), select).await
+    }
+
+    /// The same, with every field of the items.
+    pub async fn list_untyped(
+        &self,
+        (group, version, plural): (&str, &str, &str),
+        namespace: Option<&str>,
+        select: Select<'_>,
+    ) -> Listed<serde_json::Value> {
+        self.list_at(named(plural, namespace), &resource_path(group, version, plural, namespace, None), select).await
+    }
+
+    async fn list_at<T: serde::de::DeserializeOwned>(&self, what: String, list: &str, select: Select<'_>) -> Listed<T> {
         let mut limit = select.limit;
         loop {
-            let mut target = format!("{}?limit={limit}", path::<K>(namespace, None));
+            let mut target = format!("{list}?limit={limit}");
             for (name, value) in
                 [("labelSelector", select.labels), ("fieldSelector", select.fields), ("continue", select.from.unwrap_or(""))]
             {

@@ -6,6 +6,7 @@ use kube::client::Body;
 use serde::Deserialize;
 
 use super::ReadError;
+use crate::domain::object::Kind;
 
 /// A resource that can be read by its path.
 pub trait Readable: Resource + serde::de::DeserializeOwned + Send + 'static {}
@@ -31,6 +32,36 @@ pub fn resource_path(group: &str, version: &str, plural: &str, namespace: Option
         path.push_str(&escaped(name));
     }
     path
+}
+
+/// API group (empty = core), version and plural of a kind.
+pub fn api_of(kind: Kind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        Kind::Pod => ("", "v1", "pods"),
+        Kind::Service => ("", "v1", "services"),
+        Kind::PersistentVolumeClaim => ("", "v1", "persistentvolumeclaims"),
+        Kind::PersistentVolume => ("", "v1", "persistentvolumes"),
+        Kind::ResourceQuota => ("", "v1", "resourcequotas"),
+        Kind::LimitRange => ("", "v1", "limitranges"),
+        Kind::ConfigMap => ("", "v1", "configmaps"),
+        Kind::Secret => ("", "v1", "secrets"),
+        Kind::ServiceAccount => ("", "v1", "serviceaccounts"),
+        Kind::Node => ("", "v1", "nodes"),
+        Kind::Namespace => ("", "v1", "namespaces"),
+        Kind::Deployment => ("apps", "v1", "deployments"),
+        Kind::ReplicaSet => ("apps", "v1", "replicasets"),
+        Kind::StatefulSet => ("apps", "v1", "statefulsets"),
+        Kind::DaemonSet => ("apps", "v1", "daemonsets"),
+        Kind::Job => ("batch", "v1", "jobs"),
+        Kind::CronJob => ("batch", "v1", "cronjobs"),
+        Kind::EndpointSlice => ("discovery.k8s.io", "v1", "endpointslices"),
+        Kind::Ingress => ("networking.k8s.io", "v1", "ingresses"),
+        Kind::NetworkPolicy => ("networking.k8s.io", "v1", "networkpolicies"),
+        Kind::StorageClass => ("storage.k8s.io", "v1", "storageclasses"),
+        Kind::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
+        Kind::PodDisruptionBudget => ("policy", "v1", "poddisruptionbudgets"),
+        Kind::ApiService => ("apiregistration.k8s.io", "v1", "apiservices"),
+    }
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986.
@@ -98,4 +129,9 @@ pub fn refusal(status: StatusCode, body: &[u8]) -> ReadError {
 pub fn short(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() > 240 { format!("{}...", line.chars().take(240).collect::<String>()) } else { line }
+}
+
+/// `text`, or as much of it as fits into `most_bytes`.
+pub fn bounded(text: &str, most_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(most_bytes)]
 }

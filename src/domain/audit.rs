@@ -48,6 +48,34 @@ pub struct Act {
     pub details: String,
 }
 
+/// Proof that an act is in the log: whoever changes something has to show it. It is used up by telling how the act ended. Only the
+/// log makes one (`tests/it/tidy.rs` holds that `AuditEntry::written` is called in `src/incidents/audit.rs` alone).
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "an act that is begun has to be completed"]
+pub struct AuditEntry {
+    seq: i64,
+    act: Act,
+}
+
+impl AuditEntry {
+    pub(crate) fn written(seq: i64, act: Act) -> Self {
+        Self { seq, act }
+    }
+
+    /// The row that begins the act.
+    pub fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    pub fn act(&self) -> &Act {
+        &self.act
+    }
+
+    pub(crate) fn used_up(self) -> (i64, Act) {
+        (self.seq, self.act)
+    }
+}
+
 /// One row of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuditRow {

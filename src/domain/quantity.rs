@@ -43,7 +43,13 @@ impl Quantity {
             "u" => return Some(Self(whole / 1_000)),
             other => SUFFIXES.iter().find(|(known, _)| *known == other)?.1,
         };
-        Some(Self((whole * scale + fraction) * per_unit * 1000 / scale))
+        let thousandths = (whole * scale + fraction).checked_mul(per_unit * 1000)?;
+        Some(Self(thousandths / scale))
+    }
+
+    /// Thousandths of a core, or of a byte.
+    pub fn thousandths(self) -> i128 {
+        self.0
     }
 
     /// Bytes or cores, rounded down.
@@ -97,7 +103,7 @@ mod tests {
         ] {
             assert_eq!(Quantity::parse(text).unwrap().shown(resource), shown, "{text}");
         }
-        for wrong in ["", "Mi", "12Xi", "-1", "1e3", "1.0000000001"] {
+        for wrong in ["", "Mi", "12Xi", "-1", "1e3", "1.0000000001", "18446744073709551615.999999999P"] {
             assert_eq!(Quantity::parse(wrong), None, "{wrong}");
         }
         assert!(Quantity::parse("1Gi") > Quantity::parse("1000M"));

@@ -1,9 +1,9 @@
 //! How risky a command is, computed from the command itself.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Ordered: the higher of two is the stricter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum RiskLevel {
     Low,

@@ -7,30 +7,11 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::database::{Database, Row, StoreError, Value, Work, storable, values};
-use crate::domain::audit::{Act, ActOutcome, AuditBreak, AuditKind, AuditReport, AuditRow};
+use crate::domain::audit::{Act, ActOutcome, AuditBreak, AuditEntry, AuditKind, AuditReport, AuditRow};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Audit<'a> {
     pub(super) database: &'a Database,
-}
-
-/// Proof that an act is in the log. It is used up by telling how the act ended.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "an act that is begun has to be completed"]
-pub struct AuditEntry {
-    seq: i64,
-    act: Act,
-}
-
-impl AuditEntry {
-    /// The row that begins the act.
-    pub fn seq(&self) -> i64 {
-        self.seq
-    }
-
-    pub fn act(&self) -> &Act {
-        &self.act
-    }
 }
 
 /// Hash before the first row.
@@ -47,7 +28,7 @@ impl Audit<'_> {
         let mut work = self.database.write().await?;
         let seq = append(&mut work, AuditKind::Begun, None, &act, now).await?;
         work.commit().await?;
-        Ok(AuditEntry { seq, act })
+        Ok(AuditEntry::written(seq, act))
     }
 
     /// Writes down how an act ended. `details` is JSON.
@@ -60,7 +41,8 @@ impl Audit<'_> {
     ) -> Result<(), StoreError> {
         let mut work = self.database.write().await?;
         let details = serde_json::json!({"outcome": outcome, "details": details}).to_string();
-        append(&mut work, AuditKind::Outcome, Some(entry.seq), &Act { details, ..entry.act }, now).await?;
+        let (seq, act) = entry.used_up();
+        append(&mut work, AuditKind::Outcome, Some(seq), &Act { details, ..act }, now).await?;
         work.commit().await
     }
 
@@ -74,7 +56,7 @@ impl Audit<'_> {
         let entry = |row: &Row| {
             let AuditRow { seq, actor, action, target, incident_id, request_id, details, .. } = audit_row(row)?;
             let act = Act { actor, action, target, incident_id, request_id, details };
-            Ok(AuditEntry { seq: i64::try_from(seq).unwrap_or_default(), act })
+            Ok(AuditEntry::written(i64::try_from(seq).unwrap_or_default(), act))
         };
         rows.iter().map(entry).collect()
     }

@@ -13,6 +13,15 @@ pub struct Remediations<'a> {
     pub(super) database: &'a Database,
 }
 
+/// Which remediations are wanted; a part that is empty asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemediationFilter {
+    pub status: Option<RemediationStatus>,
+    /// `deployment/shop/api`
+    pub target: Option<String>,
+    pub incident_id: Option<String>,
+}
+
 /// What an attempt to change a remediation came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -69,6 +78,44 @@ impl Remediations<'_> {
     pub async fn in_status(&self, status: RemediationStatus) -> Result<Vec<Remediation>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM remediations WHERE status = $1 ORDER BY created_at, id LIMIT 1000");
         self.database.read().await?.rows(&sql, values![status.as_str()]).await?.iter().map(remediation).collect()
+    }
+
+    /// Those that pass the filter, the newest first; `before` is the one to go on after.
+    pub async fn list(
+        &self,
+        filter: &RemediationFilter,
+        limit: usize,
+        before: Option<&str>,
+    ) -> Result<Vec<Remediation>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM remediations WHERE ($1 = '' OR status = $1) AND ($2 = '' OR target = $2) \
+             AND ($3 = '' OR incident_id = $3) AND ($4 = '' OR id < $4) ORDER BY id DESC LIMIT $5"
+        );
+        let values = values![
+            filter.status.map_or("", RemediationStatus::as_str),
+            filter.target.as_deref().unwrap_or_default(),
+            filter.incident_id.as_deref().unwrap_or_default(),
+            before.unwrap_or_default(),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        ];
+        self.database.read().await?.rows(&sql, values).await?.iter().map(remediation).collect()
+    }
+
+    /// The remediation of a target that has begun or is about to, or waits for a decision that is still in time.
+    pub async fn under_way(&self, target: &str, now: Timestamp) -> Result<Option<Remediation>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM remediations WHERE target = $1 AND (status IN ('applying', 'applied') \
+             OR (status IN ('proposed', 'approved') AND expires_at > $2)) \
+             ORDER BY CASE status WHEN 'proposed' THEN 2 WHEN 'approved' THEN 1 ELSE 0 END, id DESC LIMIT 1"
+        );
+        self.database.read().await?.row(&sql, values![target, now]).await?.as_ref().map(remediation).transpose()
+    }
+
+    /// How many remediations of a target ended since then without having helped.
+    pub async fn failures_since(&self, target: &str, since: Timestamp) -> Result<i64, StoreError> {
+        let sql = "SELECT count(*) FROM remediations WHERE target = $1 AND status IN ('failed', 'undone', 'stuck') \
+                   AND undo IS NOT NULL AND updated_at >= $2";
+        self.database.read().await?.number(sql, values![target, since]).await
     }
 
     /// Approves a proposal that still is as the approver saw it. It works once.

@@ -10,7 +10,7 @@ use super::{
     look::{self, Looked},
     permit::Permit,
     progress::{Listener, Progress},
-    record,
+    record, remediate,
 };
 use crate::{
     classify::{self, Classification, Origin, Reading},
@@ -97,7 +97,8 @@ const PASSAGES: usize = 3;
 /// not be looked at or recorded stands in `gaps`.
 pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let (diagnosis, target) = answered(stages, question, pass).await;
-    record::record(stages, diagnosis, &target).await
+    let diagnosis = record::record(stages, diagnosis, &target).await;
+    remediate::offer(stages, diagnosis, target.namespace.as_deref()).await
 }
 
 /// The diagnosis, and what it is about.

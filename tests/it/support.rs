@@ -3,6 +3,7 @@
 pub mod big_cluster;
 pub mod cli;
 pub mod kubernetes;
+pub mod living;
 pub mod model;
 pub mod postgres;
 pub mod qdrant;

@@ -84,6 +84,31 @@ fn clean_text_comes_from_redaction_alone() {
     offences.assert_none("texts that only claim to be clean");
 }
 
+/// Proofs, and the files that may make them; `domain/permit.rs` does so in its tests.
+const PROOFS: [(&str, &[&str]); 4] = [
+    ("by_policy(", &["src/guard/policy", "src/domain/permit.rs"]),
+    ("AuditEntry::written(", &["src/incidents/audit.rs", "src/domain/permit.rs"]),
+    ("Clearance::to_undo(", &["src/pipeline/remediate/undo.rs"]),
+    ("Writer::new(", &["src/cluster/connect.rs"]),
+];
+
+#[test]
+fn proofs_are_made_where_they_are_earned() {
+    let mut offences = Offences::default();
+    for (proof, makers) in PROOFS {
+        let is_maker = |file: &Source| {
+            let path = file.path.to_string_lossy().replace('\\', "/");
+            makers.iter().any(|maker| path.contains(maker))
+        };
+        for file in sources().iter().filter(|file| !is_maker(file)) {
+            for (at, _) in file.text.match_indices(proof).filter(|(at, _)| !file.text[..*at].ends_with("fn ")) {
+                offences.add(file, at, &format!("makes `{proof}`, which only {makers:?} may"));
+            }
+        }
+    }
+    offences.assert_none("proofs that nobody earned");
+}
+
 #[test]
 fn files_hold_one_idea() {
     let mut offences = Offences::default();

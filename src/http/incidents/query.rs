@@ -2,10 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{
-    fields::{is_kubernetes_name, pointer_in},
-    problem::{Code, FieldError, Problem},
-};
+use super::super::{fields::is_kubernetes_name, parameters::Parameters, problem::Problem};
 use crate::{
     domain::{
         incident::{Cursor, IncidentFilter, Status},
@@ -20,14 +17,12 @@ const MAX_LIMIT: usize = 200;
 const SEARCH_CHARACTERS: usize = 256;
 /// Longest target: a kind, a namespace and a name.
 const TARGET_BYTES: usize = 400;
-/// Wrong parameters that are named.
-const MAX_ERRORS: usize = 16;
 /// The window of figures where none is given.
 const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 const SEVERITIES: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
 pub fn list(pairs: Vec<(String, String)>) -> Result<(IncidentFilter, Listed), Problem> {
-    let mut parameters = Parameters { pairs, errors: Vec::new() };
+    let mut parameters = Parameters::of(pairs);
     let statuses = parameters.names("status", "open, acknowledged, mitigated or resolved", Status::of);
     let severity = |name: &str| SEVERITIES.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(name));
     let filter = IncidentFilter {
@@ -60,7 +55,7 @@ pub fn list(pairs: Vec<(String, String)>) -> Result<(IncidentFilter, Listed), Pr
 
 /// The window that figures are wanted of.
 pub fn window(pairs: Vec<(String, String)>, now: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
-    let mut parameters = Parameters { pairs, errors: Vec::new() };
+    let mut parameters = Parameters::of(pairs);
     let since = parameters.time("since");
     let until = parameters.time("until").unwrap_or(now);
     let since = since.unwrap_or_else(|| until.checked_sub(WINDOW).unwrap_or(Timestamp::MIN));
@@ -69,70 +64,4 @@ pub fn window(pairs: Vec<(String, String)>, now: Timestamp) -> Result<(Timestamp
     }
     parameters.close()?;
     Ok((since, until))
-}
-
-/// The parameters of a query, taken one by one; what is left at the end is unknown.
-struct Parameters {
-    pairs: Vec<(String, String)>,
-    errors: Vec<FieldError>,
-}
-
-impl Parameters {
-    /// All values of `name`; an empty one is as good as none.
-    fn take(&mut self, name: &str) -> Vec<String> {
-        let (taken, left) = std::mem::take(&mut self.pairs).into_iter().partition(|(known, _)| known == name);
-        self.pairs = left;
-        let taken: Vec<(String, String)> = taken;
-        taken.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
-    }
-
-    fn read<T>(&mut self, name: &str, wanted: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let values = self.take(name);
-        if values.len() > 1 {
-            self.refuse(name, "must not be given twice");
-            return None;
-        }
-        let value = read(values.first()?);
-        if value.is_none() {
-            self.refuse(name, wanted);
-        }
-        value
-    }
-
-    /// Names by comma, or given more than once.
-    fn names<T>(&mut self, name: &str, known: &str, read: impl Fn(&str) -> Option<T>) -> Vec<T> {
-        let mut all = Vec::new();
-        for value in self.take(name) {
-            for one in value.split(',').map(str::trim) {
-                match read(one) {
-                    Some(value) if all.len() < MAX_ERRORS => all.push(value),
-                    Some(_) => {}
-                    None => {
-                        self.refuse(name, &format!("must be {known}"));
-                        break;
-                    }
-                }
-            }
-        }
-        all
-    }
-
-    fn time(&mut self, name: &str) -> Option<Timestamp> {
-        // A plus sign that was not encoded arrives as a blank.
-        self.read(name, "must be a time such as 2026-02-19T10:30:00Z", |text| text.replace(' ', "+").parse().ok())
-    }
-
-    fn refuse(&mut self, name: &str, detail: &str) {
-        self.errors.push(FieldError { detail: detail.to_owned(), pointer: pointer_in("#", name, 63) });
-    }
-
-    fn close(mut self) -> Result<(), Problem> {
-        for (name, _) in std::mem::take(&mut self.pairs).into_iter().take(MAX_ERRORS) {
-            self.refuse(&name, "is not a parameter of this request");
-        }
-        let Some(first) = self.errors.first() else { return Ok(()) };
-        let detail = format!("{} {}", first.pointer.trim_start_matches("#/"), first.detail);
-        self.errors.truncate(MAX_ERRORS);
-        Err(Problem::new(Code::InvalidRequest, detail).with_errors(self.errors))
-    }
 }

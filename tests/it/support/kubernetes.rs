@@ -5,6 +5,7 @@ mod reviews;
 
 use std::{
     convert::Infallible,
+    error::Error,
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use faultline::cluster::recording::{Recording, query_of};
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -121,25 +122,12 @@ impl FakeApi {
 
     /// Serves on a loopback port until what is returned is dropped.
     pub async fn listen(&self) -> Listening {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let api = self.clone();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let api = api.clone();
-                let service = hyper::service::service_fn(move |request| {
-                    let api = api.clone();
-                    async move { api.answer(request).await }
-                });
-                connections.spawn(async move {
-                    // An error is a client that went away, or a fault that cut the connection.
-                    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
-            }
-        });
-        Listening { address, folder: tempfile::tempdir().expect("a folder"), _tasks: tasks }
+        serve_on_loopback(move |request| {
+            let api = api.clone();
+            async move { api.answer(request).await }
+        })
+        .await
     }
 
     async fn answer<B: Body>(&self, request: Request<B>) -> Result<Response<Answered>, Infallible> {
@@ -185,6 +173,29 @@ impl FakeApi {
     }
 }
 
+/// Serves on a loopback port until what is returned is dropped. An error of `answer` cuts the connection.
+pub async fn serve_on_loopback<A, F, E>(answer: A) -> Listening
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response<Answered>, E>> + Send + 'static,
+    E: Error + Send + Sync + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = hyper::service::service_fn(answer.clone());
+            connections.spawn(async move {
+                // An error is a client that went away, or a fault that cut the connection.
+                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    Listening { address, folder: tempfile::tempdir().expect("a folder"), _tasks: tasks }
+}
+
 /// A fake API server on a socket; gone when dropped.
 pub struct Listening {
     pub address: SocketAddr,
@@ -218,7 +229,7 @@ pub struct Answered {
 }
 
 impl Answered {
-    fn whole(body: Bytes) -> Self {
+    pub fn whole(body: Bytes) -> Self {
         Self { length: body.len(), rest: Some(body), is_cut: false }
     }
 
@@ -248,6 +259,6 @@ impl Body for Answered {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

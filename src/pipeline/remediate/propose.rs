@@ -1,0 +1,158 @@
+//! From a wish to a proposal: allowed by the policy, checked against the cluster, rehearsed by its server, and shown.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{super::Stages, NotDone, Offer, PolicyLine, Shown, clean, look, mode, reader, store, tell, writer};
+use crate::{
+    cluster::{Write, WriteError},
+    domain::{
+        action::Action,
+        audit::{Act, ActOutcome},
+        incident::{EntryKind, IncidentTarget},
+        permit::Clearance,
+        remediation::{Proposal, RemediationStatus},
+        ruling::PolicyDecision,
+        symptom::{CategoryId, Severity},
+    },
+    guard::policy::PolicyQuestion,
+    incidents::{NewEntry, Seen, Sighting, Store},
+    remediate::{self, Mode, Plan, effect},
+};
+
+/// What somebody wants done.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub action: Action,
+    /// The command that it was given as. `None` = it was given as an action.
+    pub command: Option<String>,
+    pub requested_by: String,
+    /// `None` = the open incident of its target, or a new one.
+    pub incident_id: Option<String>,
+    pub request_id: Option<String>,
+}
+
+/// Proposes an action. The same wish, while it waits, is the same proposal.
+pub async fn propose(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown, NotDone> {
+    if mode(stages) == Mode::Off {
+        return Err(NotDone::Off);
+    }
+    let (store, writer) = (store(stages)?, writer(stages)?);
+    let target = wish.action.target.to_string();
+    if let Some(other) = store.remediations().under_way(&target, now).await? {
+        let shown = Shown::of(stages, other)?;
+        if shown.status() == RemediationStatus::Proposed && shown.action() == &wish.action {
+            return Ok(shown);
+        }
+        if shown.status() != RemediationStatus::Proposed {
+            return Err(NotDone::Busy(format!("{target} is being remediated already: {}", shown.id())));
+        }
+    }
+    let (plan, clearance) = allowed(stages, &wish.action, now).await?;
+    let reader = reader(stages)?;
+    let writes = effect::writes(&plan, &look(stages, &reader, now)).await?;
+    let incident_id = incident(stages, &store, wish, now).await?;
+
+    let policy = PolicyLine::from(clearance.ruling());
+    let details = json!({"phase": "propose", "action": wish.action, "policy": policy}).to_string();
+    let act = Act {
+        actor: wish.requested_by.clone(),
+        action: wish.action.change.kind().as_str().to_owned(),
+        target: target.clone(),
+        incident_id: Some(incident_id.clone()),
+        request_id: wish.request_id.clone(),
+        details: clean(stages, &details),
+    };
+    let entry = store.audit().begin(act, now).await?;
+    if let Err(error) = rehearse(&writer, &clearance, &writes).await {
+        let why = clean(stages, &error.to_string());
+        store.audit().complete(entry, ActOutcome::Refused, &why, now).await?;
+        return Err(NotDone::Rejected(why));
+    }
+    let minutes = i64::try_from(stages.remediator.settings.approval_minutes.max(1)).unwrap_or(15);
+    let expires_at = now.checked_add(SignedDuration::from_mins(minutes)).unwrap_or(Timestamp::MAX);
+    let offer = Offer {
+        policy,
+        command: wish.command.as_ref().map(|command| clean(stages, command)),
+        request_id: wish.request_id.clone(),
+        plan,
+    };
+    let diff = clean(stages, &offer.plan.diff);
+    let proposal = Proposal {
+        incident_id: Some(incident_id.clone()),
+        action: serde_json::to_string(&offer).map_err(|_| NotDone::Failed)?,
+        target,
+        target_uid: Some(offer.plan.bound_to.uid.clone()),
+        resource_version: Some(offer.plan.bound_to.resource_version.clone()),
+        diff,
+        requested_by: wish.requested_by.clone(),
+        expires_at,
+    };
+    let made = store.remediations().propose(&proposal, now).await?;
+    store.audit().complete(entry, ActOutcome::Done, &made.id, now).await?;
+    let by = Some(wish.requested_by.clone());
+    tell::entry(&store, &made, EntryKind::Proposal, &wish.action.to_string(), by, now).await?;
+    tell::entry(&store, &made, EntryKind::DryRun, "the API server would accept it", None, now).await?;
+    tell::counted(&wish.action, "proposed");
+    Shown::of(stages, made)
+}
+
+/// The plan of an action as the cluster is now, and the policy's leave.
+pub(super) async fn allowed(stages: &Stages, action: &Action, now: Timestamp) -> Result<(Plan, Clearance), NotDone> {
+    let nothing = std::collections::BTreeMap::new();
+    // What is forbidden whatever the labels are needs no look at the cluster.
+    let before = PolicyQuestion {
+        action,
+        labels: &nothing,
+        labels_known: false,
+        magnitude: crate::domain::ruling::Magnitude::default(),
+        now,
+    };
+    let first = stages.policy.judge(&before);
+    if first.decision() == PolicyDecision::Forbidden && first.rule().is_some() {
+        return Err(NotDone::Forbidden(Box::new(first)));
+    }
+    let reader = reader(stages)?;
+    let plan = remediate::plan(action, &look(stages, &reader, now)).await?;
+    let known = PolicyQuestion { labels: &plan.labels, labels_known: true, magnitude: plan.magnitude, ..before };
+    match Clearance::of(action, stages.policy.judge(&known)) {
+        Ok(clearance) => Ok((plan, clearance)),
+        Err(ruling) => Err(NotDone::Forbidden(Box::new(ruling))),
+    }
+}
+
+/// Has the server check each change.
+pub async fn rehearse(writer: &crate::cluster::Writer, clearance: &Clearance, writes: &[Write]) -> Result<(), WriteError> {
+    for write in writes {
+        writer.rehearse(clearance, write).await?;
+    }
+    Ok(())
+}
+
+/// The incident that the wish belongs to: the named one, the open one of its target, or a new one.
+async fn incident(stages: &Stages, store: &Store, wish: &Wish, now: Timestamp) -> Result<String, NotDone> {
+    if let Some(id) = &wish.incident_id
+        && store.incidents().read(id).await?.is_some()
+    {
+        return Ok(id.clone());
+    }
+    let target = IncidentTarget {
+        kind: wish.action.target.kind.as_str().to_owned(),
+        namespace: wish.action.target.namespace.clone(),
+        name: wish.action.target.name.clone(),
+    };
+    if let Some(open) = store.incidents().open_of(&target).await?.into_iter().next() {
+        return Ok(open.id);
+    }
+    let title = clean(stages, &format!("somebody asked to {}", wish.action));
+    let entry = NewEntry::new(EntryKind::Note, "opened by a wish for a remediation").by(Some(wish.requested_by.clone()));
+    let sighting = Sighting {
+        target,
+        category: CategoryId::unknown(),
+        severity: Severity::Medium,
+        title,
+        started_at: now,
+        seen: Seen::Action(entry),
+    };
+    Ok(store.incidents().record(&sighting, now).await?.incident_id)
+}
