@@ -109,7 +109,7 @@ impl Writer {
         let body = json!({
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": format!("{}.faultline-", wire::bounded(&target.name, 200)), "namespace": namespace},
+            "metadata": {"generateName": format!("{}.faultline-", wire::bounded(&target.name, 200).trim_end_matches(['-', '.'])), "namespace": namespace},
             "involvedObject": {
                 "apiVersion": api_version, "kind": api_kind(target.kind), "name": target.name,
                 "namespace": target.namespace, "uid": report.uid,

@@ -55,6 +55,9 @@ fn install() -> Option<PrometheusHandle> {
         "Seconds that a provider took for one question, with all attempts"
     );
     describe_gauge!("faultline_llm_cost_total", "Cost of the tokens, in the currency of the prices that are set");
+    describe_counter!("faultline_remediations_total", "Remediations by action, and by what became of them");
+    describe_gauge!("faultline_remediations_open", "Remediations that wait, are in work, or are stuck, in the store");
+    describe_gauge!("faultline_remediation_paused", "1 while nothing is decided or begun, else 0");
     describe_gauge!("faultline_build_info", "Always 1; the version is in the label");
     describe_gauge!("process_resident_memory_bytes", "Resident memory");
     gauge!("faultline_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);

@@ -127,6 +127,14 @@ pub fn not_paused(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A new template replaces the pods by itself.
+pub fn replaces_pods(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
+    if text(object, "/spec/updateStrategy/type") == "OnDelete" {
+        return Err(Refusal::not_applicable(format!("{target} replaces its pods only when somebody deletes them (OnDelete)")));
+    }
+    Ok(())
+}
+
 /// Old and new pods are there at the same time. Pods of one revision that do not become available are no rollout.
 pub fn not_rolling(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
     let status = |field: &str| number(object, &format!("/status/{field}")).unwrap_or_default();

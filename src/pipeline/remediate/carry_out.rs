@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::warn;
 
-use super::{super::Stages, AUTO, NotDone, Offer, PolicyLine, clean, look, pause, propose, reader, tell, writer};
+use super::{super::Stages, AUTO, NotDone, Offer, PolicyLine, auto, clean, look, mode, pause, propose, reader, tell, writer};
 use crate::{
     cluster::{Write, WriteError, WriteVerb, Writer},
     domain::{
@@ -16,7 +16,7 @@ use crate::{
     },
     incidents::{Decision, Store},
     remediate::{
-        Effect, Plan,
+        Effect, Mode, Plan,
         effect::{self, State},
     },
 };
@@ -29,6 +29,16 @@ pub async fn carry_out(stages: &Stages, store: &Store, approved: Remediation, no
     if let Some(why) = pause::paused(stages, store).await? {
         return Err(NotDone::Paused(why));
     }
+    let approver = approved.approver.clone().unwrap_or_default();
+    if approver == AUTO {
+        if mode(stages) < Mode::Auto {
+            let why = NotDone::Mode(mode(stages).as_str());
+            return Err(over(stages, store, &approved, RemediationStatus::Approved, why, now).await);
+        }
+        if let Some(why) = pause::auto_waits(stages, store).await? {
+            return Err(NotDone::Paused(why));
+        }
+    }
     let writer = writer(stages)?;
     let offer = Offer::of(&approved)?;
     let (plan, clearance) = match again(stages, &offer, now).await {
@@ -38,7 +48,6 @@ pub async fn carry_out(stages: &Stages, store: &Store, approved: Remediation, no
         Err(why) => return Err(over(stages, store, &approved, RemediationStatus::Approved, why, now).await),
     };
 
-    let approver = approved.approver.clone().unwrap_or_default();
     let entry = store.audit().begin(act(stages, &approved, &clearance, "apply", &approver), now).await?;
     let decided_by = if approver == AUTO { DecidedBy::Policy } else { DecidedBy::Person(&approver) };
     let Some(permit) = Permit::new(&clearance, decided_by, &entry) else {
@@ -121,6 +130,10 @@ async fn over(
     let outcome = format!("nothing was changed: {why}");
     match advance(stages, store, remediation, (from, RemediationStatus::Failed), &outcome, now).await {
         Ok(made) => {
+            // Nothing was even tried: what it was to cost is given back.
+            if from == RemediationStatus::Approved && remediation.approver.as_deref() == Some(AUTO) {
+                auto::give_back(stages, store, remediation).await;
+            }
             if let Ok(offer) = Offer::of(&made) {
                 tell::counted(&offer.plan.action, "refused");
             }

@@ -23,12 +23,18 @@ use crate::{
 
 /// Takes the next step of everything that is under way. Returns how many still are.
 pub async fn tend(stages: &Arc<Stages>, now: Timestamp) -> Result<usize, NotDone> {
-    if mode(stages) < Mode::Approve {
+    if mode(stages) == Mode::Off {
         return Ok(0);
     }
     let store = store(stages)?;
     store.remediations().expire(now).await?;
     close_lost_acts(&store, now).await?;
+    if let Err(error) = tell::standing(stages, &store).await {
+        warn!(%error, "remediations could not be counted: {error}");
+    }
+    if mode(stages) < Mode::Approve {
+        return Ok(0);
+    }
     let mut left = 0;
     for status in [RemediationStatus::Approved, RemediationStatus::Applying, RemediationStatus::Applied] {
         for one in store.remediations().in_status(status).await? {
@@ -105,7 +111,7 @@ async fn step(stages: &Stages, store: &Store, id: &str, now: Timestamp) -> Resul
     }
 }
 
-fn is_begun(status: RemediationStatus) -> bool {
+pub(super) fn is_begun(status: RemediationStatus) -> bool {
     matches!(status, RemediationStatus::Applying | RemediationStatus::Applied)
 }
 

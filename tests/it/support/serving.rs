@@ -38,10 +38,23 @@ impl Serving {
 
     /// The answer to a GET, with its head.
     pub async fn get(&self, path: &str) -> String {
-        let (address, path) = (self.address.clone(), path.to_owned());
+        self.ask(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")).await
+    }
+
+    /// The answer to a POST, with its head. `headers` end with a line break each.
+    pub async fn post(&self, path: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        self.ask(format!(
+            "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
+        ))
+        .await
+    }
+
+    async fn ask(&self, request: String) -> String {
+        let address = self.address.clone();
         let asking = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).expect("a connection");
-            let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).expect("a request is taken");
             let mut answer = String::new();
             stream.read_to_string(&mut answer).expect("an answer");
