@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Settings that the chart and the compose file pass already and that the program will have. What it has must leave this list.
 COMING = {
     "API_KEYS_FILE", "AUTH_MODE", "METRICS_PUBLIC", "OIDC_AUDIENCE", "OIDC_ISSUER",
-    "OTEL_EXPORTER_OTLP_ENDPOINT", "PROTECTED_NAMESPACES", "REMEDIATION_MODE",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 
@@ -62,3 +62,8 @@ def secret_settings(program):
 @pytest.fixture(scope="session")
 def reader_rules(program):
     return json.loads(told(program, "rbac"))["rules"]
+
+
+@pytest.fixture(scope="session")
+def writer_rules(program):
+    return json.loads(told(program, "rbac", "--remediation"))["rules"]

@@ -36,7 +36,7 @@ def scraped(program, tmp_path_factory):
         port = free.getsockname()[1]
     # Without a model in its cache retrieval has a gap.
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "CACHE_DIR": str(folder / "cache"), "DATA_DIR": str(folder),
-                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6"}
+                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6", "REMEDIATION_MODE": "approve"}
     serving = subprocess.Popen([program, "serve"], env=environment, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
@@ -46,6 +46,9 @@ def scraped(program, tmp_path_factory):
                     ask(port, "/suggest-runbook", {"error_message": "terraform state lock"})[0],
                     *(ask(port, "/diagnose", {"error_message": "disk full"})[0] for _ in range(8))]
         assert 200 in statuses and 429 in statuses, statuses
+        # Written by the process's own upkeep, once its store is open.
+        while "faultline_remediation_paused" not in ask(port, "/metrics")[1]:
+            assert time.monotonic() < deadline, "it does not look after remediations"
         ask(port, "/livez")
         ask(port, "/readyz")
         ask(port, "/nowhere")
@@ -160,7 +163,8 @@ def test_every_metric_of_ours_is_on_the_dashboard(dashboard, scraped):
 def test_there_is_an_alert_for_each_trouble(rules):
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
     assert set(alerts) >= {f"Faultline{name}" for name in (
-        "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited")}
+        "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited",
+        "RemediationStuck", "RemediationHangs", "RemediationPaused")}
     assert alerts["FaultlineErrorRateHigh"]["expr"].endswith("> 0.05") and alerts["FaultlineSlow"]["expr"].endswith("> 2")
     for name, rule in alerts.items():
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name
