@@ -95,15 +95,15 @@ fn shown(value: &Value) -> String {
 
 /// What would make a line look like another, or like two.
 fn is_unseen(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A whole container that comes or goes is named by what it is, not by what it is told.
 fn holds_environment(value: &Value) -> bool {
     match value {
         Value::Object(members) => {
-            members.keys().any(|key| HIDDEN.contains(&key.as_str()))
-                || members.values().any(holds_environment)
+            members.keys().any(|key| HIDDEN.contains(&key.as_str())) || members.values().any(holds_environment)
         }
         Value::Array(items) => items.iter().any(holds_environment),
         _ => false,
@@ -136,10 +136,15 @@ mod tests {
 
     #[test]
     fn nothing_is_hidden_by_names_orders_or_characters() {
-        let list = |items: &[(&str, &str)]| json!(items.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>());
+        let list = |items: &[(&str, &str)]| {
+            json!(items.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>())
+        };
         let twice = differences("x", &list(&[("a", "1"), ("a", "2")]), &list(&[("a", "1"), ("a", "3")]));
         assert_eq!(twice.lines().count(), 2, "{twice}");
-        assert_eq!(differences("x", &list(&[("a", "1"), ("b", "2")]), &list(&[("b", "2"), ("a", "1")])), "~ x: in another order\n");
+        assert_eq!(
+            differences("x", &list(&[("a", "1"), ("b", "2")]), &list(&[("b", "2"), ("a", "1")])),
+            "~ x: in another order\n"
+        );
         let forged = differences("x", &json!({"dir": "a"}), &json!({"dir": "a\n+ x.image: api:1\u{202e}"}));
         assert_eq!(forged, "- x.dir: a\n+ x.dir: \"a\\n+ x.image: api:1\\u{202e}\"\n");
         let probe = |token: &str| json!({"httpGet": {"httpHeaders": [{"name": "Authorization", "value": token}]}});

@@ -6,8 +6,12 @@ use tracing::warn;
 use super::{super::Stages, AUTO, NotDone, Shown, decide, mode, pause};
 use crate::{
     domain::{
-        diagnosis::Diagnosis, evidence::Source, finding::Role, remediation::{Remediation, RemediationStatus},
-        ruling::PolicyDecision, verdict::RiskLevel,
+        diagnosis::Diagnosis,
+        evidence::Source,
+        finding::Role,
+        remediation::{Remediation, RemediationStatus},
+        ruling::PolicyDecision,
+        verdict::RiskLevel,
     },
     incidents::{Bound, Spent, Store},
     remediate::Mode,

@@ -21,7 +21,8 @@ async fn a_crashing_workload_is_diagnosed_restarted_verified_and_its_incident_mi
         let is_restarted = template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].is_string();
         (!is_restarted).then_some(Trouble::Crashes)
     });
-    let asked = json!({"error_message": "Back-off restarting failed container app", "namespace": "shop", "deployment_name": "api"});
+    let asked =
+        json!({"error_message": "Back-off restarting failed container app", "namespace": "shop", "deployment_name": "api"});
     let diagnosis = door.app.post("/diagnose", &asked).await.json();
     conforms("Diagnosis", &diagnosis);
     let command = diagnosis["fix_commands"].as_array().expect("commands").iter().find(|one| {

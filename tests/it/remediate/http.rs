@@ -101,7 +101,9 @@ async fn lists_are_filtered_and_paged() {
     door.bed.api();
     door.bed.living.deployment("shop", "web").replicas(2).create();
     let mut made = Vec::new();
-    for command in [RESTART, SCALE, "kubectl rollout pause deployment/api -n shop", "kubectl rollout restart deployment/web -n shop"] {
+    for command in
+        [RESTART, SCALE, "kubectl rollout pause deployment/api -n shop", "kubectl rollout restart deployment/web -n shop"]
+    {
         made.push(door.proposed(command).await);
     }
     door.decide(&made[1], "reject").await;
@@ -186,6 +188,7 @@ async fn each_refusal_has_its_code() {
     let restart = json!({"command": RESTART});
     assert_eq!(told(&door.propose(&restart).await), is(409, "remediation-refused"), "it does not exist");
     door.bed.api();
+    door.bed.living.deployment("other", "api").replicas(3).create();
     let elsewhere = json!({"command": "kubectl rollout restart deployment/api", "namespace": "other"});
     assert_eq!(told(&door.propose(&elsewhere).await), is(403, "policy-forbids"));
     door.bed.living.fail_next("patch", "*", Fault::Status(403));

@@ -51,7 +51,10 @@ async fn what_is_no_wish_is_neither_kept_nor_looked_at() {
         (scale(json!(-1)), "#/action/replicas"),
         (scale(json!("4")), "#/action/replicas"),
         (scale(json!(4.5)), "#/action/replicas"),
-        (json!({"action": {"action": "raise-memory-limit", "target": on("deployment", "api"), "container": "app"}}), "#/action/limit"),
+        (
+            json!({"action": {"action": "raise-memory-limit", "target": on("deployment", "api"), "container": "app"}}),
+            "#/action/limit",
+        ),
         (
             json!({"action": {"action": "raise-memory-limit", "target": on("deployment", "api"), "container": "a b", "limit": "1Gi"}}),
             "#/action",
@@ -138,7 +141,8 @@ async fn no_secret_is_told_or_kept() {
 
     // In what is carried out, undone, and written down about it.
     let made = door.proposed("kubectl rollout undo deployment/api -n shop").await;
-    let applied = door.decide_with(&made, "approve", Some(&format!("\"{}\"", text(&made, "etag"))), &json!({"author": said})).await;
+    let applied =
+        door.decide_with(&made, "approve", Some(&format!("\"{}\"", text(&made, "etag"))), &json!({"author": said})).await;
     assert_eq!(applied.status, 200, "{}", applied.text());
     is_without("what was applied", &applied.body);
     let verified = door.tended(&made).await;

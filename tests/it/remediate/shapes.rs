@@ -71,11 +71,15 @@ async fn names_may_be_as_long_as_they_can_be() {
     // Cut for the name of an event it would end in a dash.
     let name = format!("{}-{}", "a".repeat(199), "b".repeat(53));
     assert_eq!(name.len(), 253);
-    bed.living.deployment("shop", &name).replicas(3).with(|object| {
-        for labels in ["/spec/selector/matchLabels/app", "/spec/template/metadata/labels/app", "/metadata/labels/app"] {
-            *object.pointer_mut(labels).expect("a label") = "long".into();
-        }
-    }).create();
+    bed.living
+        .deployment("shop", &name)
+        .replicas(3)
+        .with(|object| {
+            for labels in ["/spec/selector/matchLabels/app", "/spec/template/metadata/labels/app", "/metadata/labels/app"] {
+                *object.pointer_mut(labels).expect("a label") = "long".into();
+            }
+        })
+        .create();
     let process = bed.process().await;
     let target = ObjectRef::new(Kind::Deployment, Some("shop"), &name);
     let shown = bed.wish(&process, Action { target, change: Change::Pause }, None).await.expect("it is proposed");

@@ -129,7 +129,9 @@ async fn pause_holds_everything_back_until_resume() {
     desk.refuses(&["apply", RESTART, "--yes"], "remediation is paused: a release").await;
     assert_eq!(desk.succeeds(&["resume"]).await, "it goes on (mode approve)\n");
     // What does not help is undone, and that is no success.
-    desk.bed.living.template_is_bad(|template| template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].is_string());
+    desk.bed
+        .living
+        .template_is_bad(|template| template["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].is_string());
     let ran = desk.runs(&["apply", RESTART, "--yes"]).await;
     assert_eq!(ran.code, 1, "{}\n{}", ran.out, ran.err);
     assert!(ran.out.contains("undone: undone: "), "{}", ran.out);
@@ -156,7 +158,9 @@ fn the_role_that_is_printed_is_the_table_of_writes() {
         let all = |field: &str| -> Arc<[String]> {
             rule[field].as_array().expect("a list").iter().filter_map(|one| one.as_str().map(str::to_owned)).collect()
         };
-        for (group, resource) in all("apiGroups").iter().flat_map(|group| all("resources").to_vec().into_iter().map(move |one| (group.clone(), one))) {
+        for (group, resource) in
+            all("apiGroups").iter().flat_map(|group| all("resources").to_vec().into_iter().map(move |one| (group.clone(), one)))
+        {
             printed.extend(all("verbs").iter().map(|verb| format!("{verb} {group}/{resource}")));
         }
     }

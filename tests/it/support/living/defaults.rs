@@ -178,7 +178,8 @@ fn written_out(amount: &Value) -> Value {
     };
     let mut number = whole.units();
     let is_binary = text.ends_with('i') && number >= 1024;
-    let (step, units) = if is_binary { (1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi"]) } else { (1000, ["", "k", "M", "G", "T", "P"]) };
+    let (step, units) =
+        if is_binary { (1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi"]) } else { (1000, ["", "k", "M", "G", "T", "P"]) };
     let mut unit = 0;
     while number % step == 0 && unit + 1 < units.len() {
         number /= step;
