@@ -118,8 +118,9 @@ pub async fn state(plan: &Plan, look: &Look<'_>) -> Result<State, Refusal> {
         return Ok(if is_there { State::Done } else { State::Before });
     }
     let object = look.target(target).await?;
+    // One of the same name that was made anew is not the one that was changed.
     if uid(&object) != plan.bound_to.uid {
-        return Ok(State::Neither(format!("{target} was made anew meanwhile")));
+        return Err(Refusal::absent(target));
     }
     let (is_before, is_done) = match &plan.effect {
         Effect::Fields { fields } => {

@@ -92,10 +92,14 @@ pub fn copy(job: &Value, new_name: &str) -> Value {
         }
     }
     if let Some(labels) = spec.pointer_mut("/template/metadata/labels").and_then(Value::as_object_mut) {
-        OWN_LABELS.iter().for_each(|label| drop(labels.remove(*label)));
+        for label in OWN_LABELS {
+            labels.remove(label);
+        }
     }
     let mut labels = labels(job);
-    OWN_LABELS.iter().for_each(|label| drop(labels.remove(*label)));
+    for label in OWN_LABELS {
+        labels.remove(label);
+    }
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",

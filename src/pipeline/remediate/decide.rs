@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{super::Stages, ANONYMOUS, AUTO, NotDone, Shown, clean, not_carried_out, pause, store, tell, tend, writer};
+use super::{super::Stages, ANONYMOUS, AUTO, NotDone, Shown, clean, not_carried_out, pause, show, store, tell, tend, writer};
 use crate::{
     domain::{
         audit::{Act, ActOutcome},
@@ -42,9 +42,13 @@ pub async fn approve(stages: &Arc<Stages>, id: &str, etag: &str, by: &str, now: 
         return Err(NotDone::Busy(format!("{target} is being remediated already: {}", other.id)));
     }
     decide(stages, &store, &found, etag, Verdict::Approved { by: &by }, now).await?;
-    let done = tend::tend_one(stages, id, now).await?;
+    let done = tend::tend_one(stages, id, now).await;
     stages.remediator.wake.notify_one();
-    Ok(done)
+    match done {
+        // It is decided, and whoever looks after it goes on: this is no refusal.
+        Err(NotDone::Busy(_) | NotDone::NoCluster(_) | NotDone::Paused(_)) => show::read(stages, id).await,
+        other => other,
+    }
 }
 
 /// Whether both may be one person. What somebody says of themselves, in brackets, proves nothing beside a name that is proven.

@@ -233,3 +233,40 @@ async fn equal_proposals_of_two_replicas_are_done_once() {
     }
     assert_eq!(changes(&bed.living.writes()).len(), 1);
 }
+
+#[tokio::test]
+async fn what_is_gone_needs_nobody() {
+    for is_made_anew in [false, true] {
+        let bed = Bed::new().await;
+        bed.api();
+        let process = bed.process().await;
+        let shown = bed.apply(&process, SCALE).await.expect("it is carried out");
+        let gone = http::Request::delete(API).body(Vec::new()).expect("a request");
+        bed.living.client().request::<serde_json::Value>(gone).await.expect("it is deleted");
+        bed.living.settle();
+        if is_made_anew {
+            bed.api();
+        }
+        let failed = bed.tend(&process, &shown).await;
+        is(&failed, RemediationStatus::Failed);
+        assert!(failed.outcome().is_some_and(|outcome| outcome.contains("is gone")), "{:?}", failed.outcome());
+        assert!(remediate::standing(&process).await.expect("the store answers").paused.is_none());
+        bed.audit_is_whole().await;
+    }
+}
+
+#[tokio::test]
+async fn an_approval_while_somebody_looks_after_the_target_is_no_refusal() {
+    let bed = Bed::new().await;
+    bed.api();
+    let process = bed.process().await;
+    let shown = bed.propose(&process, SCALE).await.expect("it is proposed");
+    let leases = bed.store.store.leases();
+    let until = bed.now() + jiff::SignedDuration::from_mins(1);
+    assert!(leases.acquire("remediate deployment/shop/api", "another", until, bed.now()).await.expect("the store answers"));
+    is(&bed.approve(&process, &shown).await.expect("it is decided"), RemediationStatus::Approved);
+    leases.release("remediate deployment/shop/api", "another").await.expect("the store answers");
+    bed.tend(&process, &shown).await;
+    is(&bed.tend(&process, &shown).await, RemediationStatus::Verified);
+    assert_eq!(changes(&bed.living.writes()).len(), 1);
+}
