@@ -79,6 +79,9 @@ fn install() -> Option<PrometheusHandle> {
     describe_counter!("faultline_alert_diagnoses_total", "Diagnoses made for alerts, by how they ended");
     describe_counter!("faultline_alerts_given_up_total", "Alerts that could not be dealt with after several tries");
     describe_histogram!("faultline_alert_lag_seconds", "Seconds from the queue to an incident, for each alert");
+    describe_counter!("faultline_remediations_total", "Remediations by action, and by what became of them");
+    describe_gauge!("faultline_remediations_open", "Remediations that wait, are in work, or are stuck, in the store");
+    describe_gauge!("faultline_remediation_paused", "1 while nothing is decided or begun, else 0");
     describe_gauge!("faultline_build_info", "Always 1; the version is in the label");
     describe_gauge!("process_resident_memory_bytes", "Resident memory");
     gauge!("faultline_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);

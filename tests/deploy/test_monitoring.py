@@ -36,7 +36,7 @@ def scraped(program, tmp_path_factory):
         port = free.getsockname()[1]
     # Without a model in its cache retrieval has a gap.
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "CACHE_DIR": str(folder / "cache"), "DATA_DIR": str(folder),
-                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6"}
+                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6", "REMEDIATION_MODE": "approve"}
     serving = subprocess.Popen([program, "serve"], env=environment, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
@@ -51,6 +51,9 @@ def scraped(program, tmp_path_factory):
         # Workers work off what was taken, and the queue is counted every ten seconds.
         while "faultline_alert_lag_seconds_count" not in (text := ask(port, "/metrics")[1]) or "faultline_alert_queue_depth" not in text:
             assert time.monotonic() < deadline, "the alert is not worked off"
+        # Written by the process's own upkeep, once its store is open.
+        while "faultline_remediation_paused" not in ask(port, "/metrics")[1]:
+            assert time.monotonic() < deadline, "it does not look after remediations"
         ask(port, "/livez")
         ask(port, "/readyz")
         ask(port, "/nowhere")
@@ -166,7 +169,7 @@ def test_there_is_an_alert_for_each_trouble(rules):
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
     assert set(alerts) >= {f"Faultline{name}" for name in (
         "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited",
-        "AlertQueueNearlyFull", "AlertsGivenUp")}
+        "AlertQueueNearlyFull", "AlertsGivenUp", "RemediationStuck", "RemediationHangs", "RemediationPaused")}
     assert alerts["FaultlineErrorRateHigh"]["expr"].endswith("> 0.05") and alerts["FaultlineSlow"]["expr"].endswith("> 2")
     for name, rule in alerts.items():
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name

@@ -58,30 +58,15 @@ impl Serving {
 
     /// The same with more lines in the head, each with its line end.
     pub async fn get_with(&self, path: &str, head: &str) -> String {
-        self.ask(format!(
-            "GET {path} HTTP/1.1
-host: a
-connection: close
-{head}
-"
-        ))
-        .await
+        self.ask(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{head}\r\n")).await
     }
 
-    /// The answer to a POST of JSON, with its head.
-    pub async fn post(&self, path: &str, body: &str) -> String {
+    /// The answer to a POST, with its head. `headers` end with a line break each.
+    pub async fn post(&self, path: &str, headers: &str, body: &str) -> String {
         let length = body.len();
-        let head = format!(
-            "POST {path} HTTP/1.1
-host: a
-connection: close
-content-type: application/json"
-        );
         self.ask(format!(
-            "{head}
-content-length: {length}
-
-{body}"
+            "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
         ))
         .await
     }
