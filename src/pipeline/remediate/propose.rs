@@ -15,7 +15,7 @@ use crate::{
         ruling::PolicyDecision,
         symptom::{CategoryId, Severity},
     },
-    guard::policy::PolicyQuestion,
+    guard::policy::{Condition, PolicyQuestion},
     incidents::{NewEntry, RemediationFilter, Seen, Sighting, Store},
     remediate::{self, Mode, Plan, Refusal, effect},
 };
@@ -129,8 +129,16 @@ pub(super) async fn allowed(stages: &Stages, action: &Action, now: Timestamp) ->
         magnitude: crate::domain::ruling::Magnitude::default(),
         now,
     };
-    let first = stages.policy.judge(&before);
-    if first.decision() == PolicyDecision::Forbidden && first.rule().is_some() {
+    let (first, views) = stages.policy.explain(&before);
+    let is_forbidden = views.iter().any(|rule| {
+        let is_assumed = rule.conditions.iter().any(|condition| condition.is_assumed);
+        rule.matches && rule.decision == PolicyDecision::Forbidden && !is_assumed
+    });
+    let may_be_granted = views.iter().any(|rule| {
+        let is_open = |condition: &Condition| condition.is_met || condition.field == "labels" || condition.is_bound();
+        rule.decision != PolicyDecision::Forbidden && rule.conditions.iter().all(is_open)
+    });
+    if is_forbidden || !may_be_granted {
         return Err(NotDone::Forbidden(Box::new(first)));
     }
     let reader = reader(stages)?;
