@@ -58,14 +58,14 @@ impl Serving {
 
     /// The same with more lines in the head, each with its line end.
     pub async fn get_with(&self, path: &str, head: &str) -> String {
-        self.ask(format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{head}\r\n")).await
+        self.ask(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}\r\n")).await
     }
 
     /// The answer to a POST, with its head. `headers` end with a line break each.
     pub async fn post(&self, path: &str, headers: &str, body: &str) -> String {
         let length = body.len();
         self.ask(format!(
-            "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n{headers}\r\n{body}"
         ))
         .await
