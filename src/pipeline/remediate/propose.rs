@@ -120,6 +120,7 @@ pub(super) fn refused(stages: &Stages, refusal: Refusal) -> NotDone {
 
 /// The plan of an action as the cluster is now, and the policy's leave.
 pub(super) async fn allowed(stages: &Stages, action: &Action, now: Timestamp) -> Result<(Plan, Clearance), NotDone> {
+    remediate::may_be_planned(action, &stages.remediator.bounds).map_err(|why| refused(stages, why))?;
     let nothing = std::collections::BTreeMap::new();
     // What is forbidden whatever the labels are needs no look at the cluster.
     let before = PolicyQuestion {

@@ -94,7 +94,7 @@ async fn a_plan_shows_all_that_a_decision_needs_and_changes_nothing() {
     desk.refuses(&["plan", "kubectl delete ns shop"], "the command ").await;
     desk.refuses(&["plan", "kubectl rollout restart deployment/gone -n shop"], "deployment/shop/gone does not exist").await;
     desk.refuses(&["plan", "kubectl rollout restart deployment/api -n kube-system"], "namespace kube-system is protected").await;
-    desk.refuses(&["plan", "kubectl rollout restart deployment/api -n default"], "does not exist").await;
+    desk.refuses(&["plan", "kubectl rollout restart deployment/api -n default"], "the policy forbids it").await;
     desk.refuses(&["apply", "0199-ab", "--yes"], "there is no such remediation").await;
     desk.refuses(&["undo", &id_of(&printed)], "there is nothing to undo").await;
     let without = desk.runs_with(&["plan", RESTART], None).await;

@@ -106,7 +106,7 @@ fn a_second_process_that_serves_with_the_same_file_does_not_start() {
     assert!(refused.err.contains("another process serves with SQLite file"), "{}", refused.err);
     assert!(refused.err.contains("Postgres"), "{}", refused.err);
     // Whoever only looks is welcome, and the next may serve once the first is gone, however it went.
-    faultline(&["incidents", "list", &place]).succeeds();
+    faultline(&["incidents", "list"]).env("DATA_DIR", folder.path()).succeeds();
     drop(first);
     drop(Serving::start(&["--no-cluster", &place]));
 }
