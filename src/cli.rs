@@ -259,8 +259,14 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(settings: Settings) -> Result<Outcome, CliError> {
-    telemetry::init(&settings.log, &app::redactor(&settings.knowledge.redact)?);
-    runtime()?.block_on(async { App::new(settings).await?.serve().await })?;
+    let redactor = app::redactor(&settings.knowledge.redact)?;
+    let traces = telemetry::init(&settings.log, &settings.traces, &redactor).map_err(StartError::Traces)?;
+    runtime()?.block_on(async {
+        let exporting = traces.start();
+        let served = async { App::new(settings).await?.serve().await }.await;
+        exporting.finish().await;
+        served
+    })?;
     Ok(Outcome::Done)
 }
 

@@ -32,6 +32,7 @@ pub mod server;
 pub mod settings;
 mod stream;
 pub mod suggest;
+pub mod trace;
 
 use std::{sync::Arc, time::Duration};
 
@@ -217,14 +218,15 @@ impl Shared {
     ) -> Result<T, Problem>
     where
         T: Send + 'static,
-        Doing: Future<Output = T> + Send,
+        Doing: Future<Output = T> + Send + 'static,
     {
         let stages = Arc::clone(&self.stages);
         if size_bytes <= INLINE_BYTES {
             return tokio::time::timeout(self.work_deadline, work(stages)).await.map_err(|_| Problem::of(Code::Timeout));
         }
         let runtime = tokio::runtime::Handle::current();
-        let task = tokio::task::spawn_blocking(move || runtime.block_on(work(stages)));
+        let work = trace::here(work(stages));
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(work));
         match tokio::time::timeout(self.work_deadline, task).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(Problem::of(Code::Internal)),

@@ -1,15 +1,12 @@
-//! What the process tells about itself: its log and its metrics.
+//! What the process tells about itself: its log, its metrics and its traces.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    panic,
-    str::FromStr,
-    sync::Arc,
-};
+mod log;
+mod traces;
 
-use clap::{Args, ValueEnum};
+use std::{panic, sync::Arc};
+
 use metrics::{counter, gauge, histogram};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
     domain::redact::Redactor,
@@ -19,94 +16,25 @@ use crate::{
     reason::client::Observed,
 };
 
-/// What is logged and how.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Log")]
-pub struct LogSettings {
-    /// error, warn, info, debug or trace; or by part: info,faultline::http=debug
-    #[arg(long, env, default_value = "info")]
-    pub log_level: LogLevel,
+pub use self::{
+    log::{CleanEvent, LogFormat, LogLevel, LogSettings},
+    traces::{Exporting, TraceSettings, Traces},
+};
 
-    /// Form of the log on stderr; when not set: text on a terminal, else json
-    #[arg(long, env, value_enum)]
-    pub log_format: Option<LogFormat>,
-}
-
-/// A filter that is known to be valid.
-#[derive(Clone, Debug)]
-pub struct LogLevel(String);
-
-impl FromStr for LogLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let filter = text.trim().to_ascii_lowercase();
-        match EnvFilter::try_new(&filter) {
-            Ok(_) if !filter.is_empty() => Ok(Self(filter)),
-            Ok(_) => Err("must not be empty".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    Json,
-    Text,
-}
-
-/// What writes the log: every event passes redaction as a whole, whoever wrote it.
-#[derive(Clone)]
-struct CleanLog(Arc<Redactor>);
-
-impl MakeWriter<'_> for CleanLog {
-    type Writer = CleanEvent<io::Stderr>;
-
-    fn make_writer(&self) -> Self::Writer {
-        CleanEvent { redactor: Arc::clone(&self.0), to: io::stderr() }
-    }
-}
-
-/// Takes one event per call, as the formatter hands it over, and passes it on without its secrets.
-pub struct CleanEvent<W> {
-    redactor: Arc<Redactor>,
-    to: W,
-}
-
-impl<W> CleanEvent<W> {
-    pub fn new(redactor: Arc<Redactor>, to: W) -> Self {
-        Self { redactor, to }
-    }
-}
-
-impl<W: Write> Write for CleanEvent<W> {
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.to.write_all(self.redactor.clean(&String::from_utf8_lossy(event)).as_bytes())?;
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// Starts the log and the metrics; once per process, before anything else.
-pub fn init(settings: &LogSettings, redactor: &Arc<Redactor>) {
+/// Starts the log, the metrics and the traces; once per process, before anything else. An error names the setting to mend.
+pub fn init(log: &LogSettings, traces: &TraceSettings, redactor: &Arc<Redactor>) -> Result<Traces, String> {
     let _ = http_metrics::recorder();
-    let terminal = std::io::stderr().is_terminal();
-    let format = settings.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
-    let filter = EnvFilter::new(&settings.log_level.0);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(CleanLog(Arc::clone(redactor)));
+    let traces = Traces::of(traces, redactor)?;
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![log::layer(log, redactor)];
+    layers.extend(traces.layer());
     // It fails only where a subscriber is set already, and then that one is meant.
-    let _ = match format {
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
-        LogFormat::Text => log.with_ansi(terminal).try_init(),
-    };
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     panic::set_hook(Box::new(|panic| {
         // The panic's own text may quote what somebody sent, so only its place is logged.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked at {place}");
     }));
+    Ok(traces)
 }
 
 /// Counts what a provider of language models did for one question. Labels are of bounded sets; no text of a prompt is among them.

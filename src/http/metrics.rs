@@ -198,7 +198,7 @@ pub async fn page(State(_): State<std::sync::Arc<Shared>>) -> Response {
 }
 
 /// Methods that nobody uses are one label, since a client may invent any number of them.
-fn method_label(method: &Method) -> &'static str {
+pub fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

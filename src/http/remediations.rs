@@ -17,6 +17,7 @@ use super::{
     parameters::Parameters,
     problem::{Code, FieldError, Problem},
     request_id::RequestId,
+    trace,
 };
 use crate::{
     domain::{
@@ -114,7 +115,7 @@ pub async fn approve(State(shared): State<Arc<Shared>>, id: IdPath, request: Req
     let etag = etag?;
     let stages = Arc::clone(&shared.stages);
     // What is begun goes on, also when the client does not wait for it.
-    let doing = tokio::spawn(async move { remediate::approve(&stages, &id, &etag, &by, now()).await });
+    let doing = tokio::spawn(trace::here(async move { remediate::approve(&stages, &id, &etag, &by, now()).await }));
     shown(&within(&shared, async { doing.await.unwrap_or(Err(NotDone::Failed)) }).await?)
 }
 
@@ -127,7 +128,7 @@ pub async fn reject(State(shared): State<Arc<Shared>>, id: IdPath, request: Requ
 pub async fn undo(State(shared): State<Arc<Shared>>, id: IdPath, request: Request) -> Result<Response, Problem> {
     let Decision { id, by, .. } = decision(&shared, id, request).await?;
     let stages = Arc::clone(&shared.stages);
-    let doing = tokio::spawn(async move { remediate::undo(&stages, &id, &by, now()).await });
+    let doing = tokio::spawn(trace::here(async move { remediate::undo(&stages, &id, &by, now()).await }));
     shown(&within(&shared, async { doing.await.unwrap_or(Err(NotDone::Failed)) }).await?)
 }
 
