@@ -8,8 +8,14 @@ use clap::{
 };
 
 use crate::{
-    auth::AuthSettings, cluster::ClusterSettings, guard::settings::PolicySettings, http::HttpSettings, incidents::StoreSettings,
-    pipeline::alerts::AlertSettings, reason::model::ModelSettings, remediate::RemediateSettings,
+    auth::AuthSettings,
+    cluster::ClusterSettings,
+    guard::settings::PolicySettings,
+    http::HttpSettings,
+    incidents::StoreSettings,
+    pipeline::alerts::AlertSettings,
+    reason::model::ModelSettings,
+    remediate::RemediateSettings,
     retrieve::settings::RetrievalSettings,
     telemetry::{LogSettings, TraceSettings},
 };

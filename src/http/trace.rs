@@ -8,10 +8,7 @@ use opentelemetry::{
     trace::{FutureExt, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, WithContext},
 };
 use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
-use tracing::{
-    Instrument, Span, field, info_span,
-    instrument::Instrumented,
-};
+use tracing::{Instrument, Span, field, info_span, instrument::Instrumented};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::metrics::method_label;
@@ -90,7 +87,8 @@ fn parent(headers: &HeaderMap) -> Option<SpanContext> {
     let state = states.map(|states| states.join(",")).unwrap_or_default();
     let state = trace::state(&state).and_then(|state| state.parse::<TraceState>().ok()).unwrap_or_default();
     let flags = if parent.is_sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
-    let (trace_id, span_id) = (TraceId::from_bytes(parent.trace_id.to_be_bytes()), SpanId::from_bytes(parent.span_id.to_be_bytes()));
+    let (trace_id, span_id) =
+        (TraceId::from_bytes(parent.trace_id.to_be_bytes()), SpanId::from_bytes(parent.span_id.to_be_bytes()));
     Some(SpanContext::new(trace_id, span_id, flags, true, state))
 }
 
