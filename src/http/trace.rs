@@ -11,8 +11,11 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 use tracing::{Instrument, Span, field, info_span, instrument::Instrumented};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::metrics::method_label;
+use super::{PREFIX, metrics::method_label};
 use crate::domain::trace::{self, TraceParent};
+
+/// Asked so often, and by machines alone, that their traces would hide the others.
+const PROBES: [&str; 4] = ["/livez", "/readyz", "/health", "/metrics"];
 
 /// Bytes of a header that a span shows.
 const SHOWN_BYTES: usize = 128;
@@ -34,20 +37,24 @@ impl RequestTrace {
             text.map(|text| &text[..text.floor_char_boundary(SHOWN_BYTES)])
         };
         let method = method_label(method);
-        let span = info_span!(
-            "request",
-            "otel.name" = format!("{method} {route}"),
-            "otel.kind" = "server",
-            "otel.status_code" = field::Empty,
-            "http.request.method" = method,
-            "http.route" = route,
-            "http.response.status_code" = field::Empty,
-            "error.type" = field::Empty,
-            "server.address" = shown(header::HOST),
-            "client.address" = %client,
-            "user_agent.original" = shown(header::USER_AGENT),
-            "faultline.request_id" = request_id,
-        );
+        let span = || {
+            info_span!(
+                "request",
+                "otel.name" = format!("{method} {route}"),
+                "otel.kind" = "server",
+                "otel.status_code" = field::Empty,
+                "http.request.method" = method,
+                "http.route" = route,
+                "http.response.status_code" = field::Empty,
+                "error.type" = field::Empty,
+                "server.address" = shown(header::HOST),
+                "client.address" = %client,
+                "user_agent.original" = shown(header::USER_AGENT),
+                "faultline.request_id" = request_id,
+            )
+        };
+        let is_probe = PROBES.contains(&route.strip_prefix(PREFIX).unwrap_or(route));
+        let span = if is_probe { Span::none() } else { span() };
         if let Some(parent) = &parent {
             // It fails only where no traces are exported.
             let _ = span.set_parent(Context::new().with_remote_span_context(parent.clone()));

@@ -19,3 +19,4 @@ mod retrieve;
 mod store;
 mod support;
 mod tidy;
+mod traces;

@@ -2,6 +2,7 @@
 
 pub mod big_cluster;
 pub mod cli;
+pub mod collector;
 pub mod kubernetes;
 pub mod living;
 pub mod model;

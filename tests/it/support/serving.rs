@@ -70,7 +70,26 @@ connection: close
 
     /// The answer to a POST of JSON, with its head.
     pub async fn post(&self, path: &str, body: &str) -> String {
+        self.post_with(path, "", body).await
+    }
+
+    /// Asks it to stop and waits until it has. Tells what it logged.
+    pub async fn stopped(mut self) -> String {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("there is a kill");
+        assert!(asked.success(), "it could not be asked to stop");
+        tokio::task::spawn_blocking(move || {
+            let ended = self.child.wait().expect("it ends");
+            assert!(ended.success(), "it ended with {ended}: {}", self.log());
+            self.log()
+        })
+        .await
+        .expect("no panic")
+    }
+
+    /// The same as [`Serving::post`] with more lines in the head, each with its line end.
+    pub async fn post_with(&self, path: &str, head: &str, body: &str) -> String {
         let length = body.len();
+        let more = head;
         let head = format!(
             "POST {path} HTTP/1.1
 host: a
@@ -80,7 +99,7 @@ content-type: application/json"
         self.ask(format!(
             "{head}
 content-length: {length}
-
+{more}
 {body}"
         ))
         .await
