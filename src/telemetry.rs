@@ -3,13 +3,13 @@
 mod log;
 mod traces;
 
-use std::{panic, sync::Arc};
+use std::{collections::BTreeSet, panic, sync::Arc};
 
 use metrics::{counter, gauge, histogram};
 use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
-    domain::redact::Redactor,
+    domain::{incident::Status, incident_stats::IncidentStats, redact::Redactor},
     http::metrics as http_metrics,
     incidents::QueueCounts,
     pipeline::alerts::work::{Diagnosed, Round},
@@ -79,4 +79,23 @@ pub fn alerts_waiting(counts: QueueCounts, most: usize) {
         gauge!("faultline_alert_queue_depth", "state" => state).set(number as f64);
     }
     gauge!("faultline_alert_queue_limit").set(most as f64);
+}
+
+/// Tells how incidents are. `told` holds the categories that were told before: those that are gone are none, not as many as they were.
+pub fn incidents(stats: &IncidentStats, told: &mut BTreeSet<String>) {
+    for status in Status::ALL.iter().map(|status| status.as_str()) {
+        gauge!("faultline_incidents", "status" => status).set(stats.by_status.get(status).copied().unwrap_or(0) as f64);
+    }
+    told.extend(stats.by_category.keys().cloned());
+    for category in &*told {
+        let number = stats.by_category.get(category).map_or(0, |group| group.incidents);
+        gauge!("faultline_incidents_by_category", "category" => category.clone()).set(number as f64);
+    }
+    let [detection, resolution] = [&stats.detection, &stats.resolution].map(|durations| {
+        durations.as_ref().map_or((f64::NAN, f64::NAN), |durations| (durations.mean_seconds, durations.median_seconds))
+    });
+    for (statistic, detected, resolved) in [("mean", detection.0, resolution.0), ("median", detection.1, resolution.1)] {
+        gauge!("faultline_incident_detection_seconds", "statistic" => statistic).set(detected);
+        gauge!("faultline_incident_resolution_seconds", "statistic" => statistic).set(resolved);
+    }
 }

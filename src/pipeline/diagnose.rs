@@ -298,7 +298,9 @@ async fn runbooks(stages: &Stages, found: &Classification, named: Option<&String
     let query = Query { text: &found.excerpt, categories: &categories, words: &names };
     let found = stages.retriever.search(&query, PASSAGES).await;
     // In a diagnosis only what fits is named; whoever asks for suggestions gets what is worth a look.
-    let suggestions: Vec<_> = found.suggestions.into_iter().filter(|one| one.score >= NO_FIT_BELOW).collect();
+    let mut suggestions = found.suggestions;
+    suggestions.retain(|one| one.score >= NO_FIT_BELOW);
+    stage::retrieved(found.gaps.is_empty(), !suggestions.is_empty());
     let library = stages.retriever.library();
     let own = advice.runbook.iter().filter(|id| library.get(id).is_some());
     let mut related: Vec<String> = Vec::new();

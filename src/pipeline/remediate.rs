@@ -63,6 +63,9 @@ pub struct Remediator {
 
 impl Remediator {
     pub fn new(settings: RemediateSettings, bounds: Bounds, started_at: Timestamp) -> Self {
+        if settings.remediation_mode > Mode::Off {
+            tell::begin_counting();
+        }
         Self { settings, bounds, holder: uuid::Uuid::now_v7().to_string(), started_at, wake: Notify::new() }
     }
 

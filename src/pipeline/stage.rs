@@ -57,3 +57,9 @@ pub fn remembered(cache: &'static str, is_hit: bool) {
     let outcome = if is_hit { "hit" } else { "miss" };
     metrics::counter!("faultline_cache_lookups_total", "cache" => cache, "outcome" => outcome).increment(1);
 }
+
+/// Counts a search for runbooks: whether meaning was looked at beside words, and whether any runbook fits.
+pub fn retrieved(by_meaning: bool, fits: bool) {
+    let (by, fit) = (if by_meaning { "hybrid" } else { "lexical" }, if fits { "yes" } else { "no" });
+    metrics::counter!("faultline_retrievals_total", "by" => by, "fit" => fit).increment(1);
+}

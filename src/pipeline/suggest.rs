@@ -56,6 +56,7 @@ pub async fn suggest_by(stages: &Stages, parts: Parts, error_message: &CleanText
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
     let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
     let retrieved = stage("retrieve", stages.retriever.search_by(parts, &query, top_k)).await;
+    stage::retrieved(retrieved.gaps.is_empty(), !retrieved.suggestions.is_empty());
     let standing = stages.gaps.iter().filter(|gap| gap.stage == "retrieve").cloned();
     let mut gaps: Vec<Gap> = found.gaps.into_iter().chain(standing).chain(retrieved.gaps).collect();
     gaps.scrub(&mut stages.redactor.session());

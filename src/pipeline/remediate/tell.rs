@@ -7,7 +7,12 @@ use tracing::{info, warn};
 use super::NotDone;
 use crate::{
     cluster::{Report, Writer},
-    domain::{action::Action, incident::EntryKind, permit::Permit, remediation::Remediation},
+    domain::{
+        action::{Action, ActionKind},
+        incident::EntryKind,
+        permit::Permit,
+        remediation::Remediation,
+    },
     incidents::{NewEntry, Store},
 };
 
@@ -35,6 +40,18 @@ pub async fn event(writer: &Writer, permit: &Permit<'_>, remediation: &Remediati
     let report = Report { uid, is_warning, reason, message, at: &at };
     if let Err(error) = writer.report(permit, &report).await {
         info!(%error, id = remediation.id, "could not tell on the object what was done to it");
+    }
+}
+
+/// What may become of an action.
+const OUTCOMES: [&str; 7] = ["proposed", "applied", "verified", "undone", "failed", "stuck", "refused"];
+
+/// Begins to count, so that the first action of each kind is seen as a rise.
+pub fn begin_counting() {
+    for action in ActionKind::STEPS.map(ActionKind::as_str) {
+        for outcome in OUTCOMES {
+            metrics::counter!("faultline_remediations_total", "action" => action, "outcome" => outcome).increment(0);
+        }
     }
 }
 
