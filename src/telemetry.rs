@@ -10,7 +10,7 @@ use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::Subscriber
 
 use crate::{
     domain::{incident::Status, incident_stats::IncidentStats, redact::Redactor},
-    http::metrics as http_metrics,
+    http::{log_level::LogControl, metrics as http_metrics},
     incidents::QueueCounts,
     pipeline::alerts::work::{Diagnosed, Round},
     reason::client::Observed,
@@ -21,11 +21,13 @@ pub use self::{
     traces::{Exporting, TraceSettings, Traces},
 };
 
-/// Starts the log, the metrics and the traces; once per process, before anything else. An error names the setting to mend.
-pub fn init(log: &LogSettings, traces: &TraceSettings, redactor: &Arc<Redactor>) -> Result<Traces, String> {
+/// Starts the log, the metrics and the traces; once per process, before anything else. Returns what changes the log's level, too. An
+/// error names the setting to mend.
+pub fn init(log: &LogSettings, traces: &TraceSettings, redactor: &Arc<Redactor>) -> Result<(Traces, LogControl), String> {
     let _ = http_metrics::recorder();
     let traces = Traces::of(traces, redactor)?;
-    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![log::layer(log, redactor)];
+    let (log, control) = log::layer(log, redactor);
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![log];
     layers.extend(traces.layer());
     // It fails only where a subscriber is set already, and then that one is meant.
     let _ = tracing_subscriber::registry().with(layers).try_init();
@@ -34,7 +36,7 @@ pub fn init(log: &LogSettings, traces: &TraceSettings, redactor: &Arc<Redactor>)
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked at {place}");
     }));
-    Ok(traces)
+    Ok((traces, control))
 }
 
 /// Counts what a provider of language models did for one question. Labels are of bounded sets; no text of a prompt is among them.

@@ -18,9 +18,10 @@ use tracing_subscriber::{
         format::{self, JsonFields, Writer},
     },
     registry::LookupSpan,
+    reload,
 };
 
-use crate::domain::redact::Redactor;
+use crate::{domain::redact::Redactor, http::log_level::LogControl};
 
 /// What is logged and how.
 #[derive(Clone, Debug, Args)]
@@ -93,14 +94,19 @@ impl<W: Write> Write for CleanEvent<W> {
     }
 }
 
-/// What writes the log as the settings say.
-pub fn layer(settings: &LogSettings, redactor: &Arc<Redactor>) -> Box<dyn Layer<Registry> + Send + Sync> {
+/// What writes the log as the settings say, and what changes its level.
+pub fn layer(settings: &LogSettings, redactor: &Arc<Redactor>) -> (Box<dyn Layer<Registry> + Send + Sync>, LogControl) {
     let terminal = io::stderr().is_terminal();
     let form = settings.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
     // Spans are for traces: where none are exported, they are not even made.
-    let filter = filter_fn(|metadata| metadata.is_event()).and(EnvFilter::new(&settings.log_level.0));
+    let (level, handle) = reload::Layer::new(EnvFilter::new(&settings.log_level.0));
+    let control = LogControl::new(settings.log_level.0.clone(), move |level| {
+        let LogLevel(level) = level.parse()?;
+        handle.reload(EnvFilter::new(level)).map_err(|error| error.to_string())
+    });
+    let filter = filter_fn(|metadata| metadata.is_event()).and(level);
     let log = tracing_subscriber::fmt::layer().with_writer(CleanLog(Arc::clone(redactor)));
-    match form {
+    let log = match form {
         LogFormat::Json => {
             let form = format::format().json().flatten_event(true).with_current_span(false).with_span_list(false);
             log.event_format(Traced { form, is_json: true }).fmt_fields(JsonFields::new()).with_filter(filter).boxed()
@@ -109,7 +115,8 @@ pub fn layer(settings: &LogSettings, redactor: &Arc<Redactor>) -> Box<dyn Layer<
             let form = format::format().with_ansi(terminal);
             log.event_format(Traced { form, is_json: false }).with_filter(filter).boxed()
         }
-    }
+    };
+    (log, control)
 }
 
 /// A form of the log whose lines end with the id of the trace, where there is one.

@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod cluster_health;
 mod consult;
+mod doctor;
 mod http;
 mod living;
 mod model;

@@ -26,7 +26,7 @@ use faultline::{
     auth::Auth,
     cluster::Cluster,
     config::KnowledgeSettings,
-    http::{self, HttpSettings, settings::Lifecycle},
+    http::{self, HttpSettings, log_level::LogControl, settings::Lifecycle},
     incidents::Records,
     pipeline::Stages,
     reason::{
@@ -63,6 +63,7 @@ pub fn settings() -> HttpSettings {
         request_timeout_seconds: 30,
         shutdown_grace_seconds: 25,
         lifecycle: Lifecycle::default(),
+        log: LogControl::default(),
     }
 }
 
