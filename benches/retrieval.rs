@@ -132,6 +132,7 @@ async fn under_load(settings: &RetrievalSettings) {
         request_timeout_seconds: 30,
         shutdown_grace_seconds: 25,
         lifecycle: Lifecycle::default(),
+        log: faultline::http::log_level::LogControl::default(),
     };
     let router = http::router(Arc::clone(&stages), http);
     // In turns, since a machine's speed changes while it is measured.

@@ -76,6 +76,8 @@ pub enum StartError {
     Store { why: String },
     #[error("could not listen on APP_HOST={host} APP_PORT={port}")]
     Listen { host: String, port: u16, source: io::Error },
+    #[error("traces cannot be sent: {0}")]
+    Traces(String),
     #[error("could not wait for signals")]
     Signals { source: io::Error },
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod cluster_health;
+mod doctor;
 mod eval;
 mod eval_classify;
 mod eval_diagnose;
@@ -49,7 +50,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  it could not be done, a check found problems, or `cluster-health` something unwell
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category; `policy explain`: needs approval
-  4  no error seen, no runbook fits, no rule matches, too little seen, or forbidden by a policy";
+  4  no error seen, no runbook fits, no rule matches, too little seen, forbidden by a policy, or warnings of `doctor`";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -169,6 +170,15 @@ Examples:
         #[arg(long)]
         remediation: bool,
     },
+    /// Check a deployment end to end, with the settings of `serve`: cluster, permissions, store, index, models, clocks, disk
+    #[command(after_help = "Exit codes: 0 all is well, 1 something fails, 2 wrong arguments or settings, 4 only warnings
+
+Nothing is changed. Each check ends within 5 seconds; the questions of --ask-model within LLM_TIMEOUT_SECONDS.
+
+Examples:
+  faultline doctor
+  kubectl exec deploy/faultline -- faultline doctor --json")]
+    Doctor(Box<doctor::Arguments>),
     /// Ask a running Faultline whether it is well (for container health checks)
     Healthcheck(healthcheck::Arguments),
     /// Print a completion script for a shell
@@ -188,6 +198,7 @@ enum Outcome {
     ProblemsFound,
     NoCategory,
     NothingFound,
+    Warnings,
     NeedsApproval,
     Forbidden,
 }
@@ -198,7 +209,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Done => 0_u8,
             Outcome::ProblemsFound => 1,
             Outcome::NoCategory | Outcome::NeedsApproval => 3,
-            Outcome::NothingFound | Outcome::Forbidden => 4,
+            Outcome::NothingFound | Outcome::Warnings | Outcome::Forbidden => 4,
         })
     }
 }
@@ -237,6 +248,7 @@ pub fn run() -> ExitCode {
         Command::Policy { command } => policy::run(&command),
         Command::Remediate { command, settings } => remediate::run(&command, &settings),
         Command::Rbac { remediation } => rbac::run(remediation),
+        Command::Doctor(arguments) => doctor::run(*arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions { shell } => {
             // Into memory first: the generator panics where a reader has seen enough.
@@ -258,9 +270,16 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn serve(settings: Settings) -> Result<Outcome, CliError> {
-    telemetry::init(&settings.log, &app::redactor(&settings.knowledge.redact)?);
-    runtime()?.block_on(async { App::new(settings).await?.serve().await })?;
+fn serve(mut settings: Settings) -> Result<Outcome, CliError> {
+    let redactor = app::redactor(&settings.knowledge.redact)?;
+    let (traces, log) = telemetry::init(&settings.log, &settings.traces, &redactor).map_err(StartError::Traces)?;
+    settings.http.log = log;
+    runtime()?.block_on(async {
+        let exporting = traces.start();
+        let served = async { App::new(settings).await?.serve().await }.await;
+        exporting.finish().await;
+        served
+    })?;
     Ok(Outcome::Done)
 }
 

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod connect;
 pub mod error;
+mod examine;
 pub mod items;
 pub mod reader;
 pub mod recording;

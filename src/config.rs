@@ -8,9 +8,16 @@ use clap::{
 };
 
 use crate::{
-    auth::AuthSettings, cluster::ClusterSettings, guard::settings::PolicySettings, http::HttpSettings, incidents::StoreSettings,
-    pipeline::alerts::AlertSettings, reason::model::ModelSettings, remediate::RemediateSettings,
-    retrieve::settings::RetrievalSettings, telemetry::LogSettings,
+    auth::AuthSettings,
+    cluster::ClusterSettings,
+    guard::settings::PolicySettings,
+    http::HttpSettings,
+    incidents::StoreSettings,
+    pipeline::alerts::AlertSettings,
+    reason::model::ModelSettings,
+    remediate::RemediateSettings,
+    retrieve::settings::RetrievalSettings,
+    telemetry::{LogSettings, TraceSettings},
 };
 
 /// Flattened from the parts that use them. Each flag is also an environment variable of the same name.
@@ -36,6 +43,8 @@ pub struct Settings {
     pub remediate: RemediateSettings,
     #[command(flatten)]
     pub log: LogSettings,
+    #[command(flatten)]
+    pub traces: TraceSettings,
 }
 
 /// Where rules and runbooks come from.
@@ -183,6 +192,9 @@ mod tests {
             ("--alert-workers", "17"),
             ("--log-level", "shouting=very=loud"),
             ("--log-format", "xml"),
+            ("--otel-traces-sampler", "sometimes"),
+            ("--otel-traces-sampler-arg", "1.5"),
+            ("--otel-traces-sampler-arg", "NaN"),
         ];
         for (flag, value) in cases {
             let error = parsed(&[&format!("{flag}={value}")]).expect_err("a wrong value");

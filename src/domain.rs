@@ -24,4 +24,5 @@ pub mod ruling;
 pub mod symptom;
 pub mod target;
 pub mod text;
+pub mod trace;
 pub mod verdict;

@@ -17,6 +17,7 @@ pub mod idempotency;
 pub mod incidents;
 pub mod json;
 pub mod limiter;
+pub mod log_level;
 pub mod markdown;
 pub mod metrics;
 pub mod middleware;
@@ -32,6 +33,7 @@ pub mod server;
 pub mod settings;
 mod stream;
 pub mod suggest;
+pub mod trace;
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,6 +47,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
+    log_level::LogControl,
     metrics::Metrics,
     problem::{Code, Problem},
     rate_limit::Limits,
@@ -62,6 +65,7 @@ pub struct Shared {
     pub stages: Arc<Stages>,
     pub metrics: Metrics,
     pub lifecycle: Lifecycle,
+    pub log: LogControl,
     pub permits: Arc<Semaphore>,
     /// Notifications of alerts that are read at the same time.
     pub notifications: Semaphore,
@@ -132,6 +136,7 @@ pub const PATHS: &[&str] = &[
     "/livez",
     "/readyz",
     "/metrics",
+    "/log-level",
     "/openapi.json",
     "/docs",
     "/problems/{code}",
@@ -159,6 +164,7 @@ fn routes(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .route("/remediations/{id}/approve", post(remediations::approve))
         .route("/remediations/{id}/reject", post(remediations::reject))
         .route("/remediations/{id}/undo", post(remediations::undo))
+        .route("/log-level", get(log_level::read).post(log_level::change))
         .route_layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(Arc::clone(shared), rate_limit::limit))
@@ -192,6 +198,7 @@ impl Shared {
             stages,
             metrics: Metrics::new(route_names().iter().map(String::as_str)),
             lifecycle: settings.lifecycle.clone(),
+            log: settings.log.clone(),
             permits: Arc::new(Semaphore::new(
                 usize::try_from(settings.max_concurrent_requests).unwrap_or(Semaphore::MAX_PERMITS),
             )),
@@ -217,14 +224,15 @@ impl Shared {
     ) -> Result<T, Problem>
     where
         T: Send + 'static,
-        Doing: Future<Output = T> + Send,
+        Doing: Future<Output = T> + Send + 'static,
     {
         let stages = Arc::clone(&self.stages);
         if size_bytes <= INLINE_BYTES {
             return tokio::time::timeout(self.work_deadline, work(stages)).await.map_err(|_| Problem::of(Code::Timeout));
         }
         let runtime = tokio::runtime::Handle::current();
-        let task = tokio::task::spawn_blocking(move || runtime.block_on(work(stages)));
+        let work = trace::here(work(stages));
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(work));
         match tokio::time::timeout(self.work_deadline, task).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(_)) => Err(Problem::of(Code::Internal)),

@@ -48,6 +48,7 @@ pub use self::{
     remediations::{Decision, RemediationFilter, Remediations},
     replays::Replays,
     retention::{Cleaned, Retention},
+    schema::VERSION as SCHEMA_VERSION,
     settings::{Place, PlaceSettings, StoreSettings},
     store::{Incidents, OpenError, Store, StoreStatus},
 };

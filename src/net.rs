@@ -5,9 +5,13 @@ use std::sync::Once;
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
+use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
+
+use crate::domain::trace::TraceParent;
 
 /// Time to reach a server; what is further away than this is as good as down.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -118,7 +122,7 @@ pub struct Answer {
 /// Sends a request and reads the answer of any status. A success larger than `max_bytes` is an error; of anything else
 /// the beginning is enough.
 pub async fn exchange(request: RequestBuilder, max_bytes: usize) -> Result<Answer, NetError> {
-    let mut response = request.send().await.map_err(of_transport)?;
+    let mut response = traced(request).send().await.map_err(of_transport)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();
     loop {
@@ -146,7 +150,7 @@ pub async fn read(request: RequestBuilder, max_bytes: usize) -> Result<Vec<u8>, 
 
 /// Sends a request; an `Ok` is a success whose body has not been read.
 pub async fn send(request: RequestBuilder) -> Result<Response, NetError> {
-    let mut response = request.send().await.map_err(of_transport)?;
+    let mut response = traced(request).send().await.map_err(of_transport)?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -157,6 +161,24 @@ pub async fn send(request: RequestBuilder) -> Result<Response, NetError> {
         text = String::from_utf8_lossy(&chunk).chars().take(200).collect();
     }
     Err(NetError::Status { status, text, retry_after })
+}
+
+/// The same request, which names the trace that it is a part of, if it is part of one.
+fn traced(request: RequestBuilder) -> RequestBuilder {
+    let context = Context::current();
+    let span = context.span();
+    let span = span.span_context();
+    if !span.is_valid() {
+        return request;
+    }
+    let parent = TraceParent {
+        trace_id: u128::from_be_bytes(span.trace_id().to_bytes()),
+        span_id: u64::from_be_bytes(span.span_id().to_bytes()),
+        is_sampled: span.is_sampled(),
+    };
+    let request = request.header("traceparent", parent.header());
+    let state = span.trace_state().header();
+    if state.is_empty() { request } else { request.header("tracestate", state) }
 }
 
 /// How long the server asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date, which counts from the

@@ -14,6 +14,7 @@ mod record;
 pub mod remediate;
 pub mod replays;
 pub mod runbooks;
+pub mod stage;
 pub mod suggest;
 
 use std::sync::Arc;

@@ -1,112 +1,42 @@
-//! What the process tells about itself: its log and its metrics.
+//! What the process tells about itself: its log, its metrics and its traces.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    panic,
-    str::FromStr,
-    sync::Arc,
-};
+mod log;
+mod traces;
 
-use clap::{Args, ValueEnum};
+use std::{collections::BTreeSet, panic, sync::Arc};
+
 use metrics::{counter, gauge, histogram};
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
-    domain::redact::Redactor,
-    http::metrics as http_metrics,
+    domain::{incident::Status, incident_stats::IncidentStats, redact::Redactor},
+    http::{log_level::LogControl, metrics as http_metrics},
     incidents::QueueCounts,
     pipeline::alerts::work::{Diagnosed, Round},
     reason::client::Observed,
 };
 
-/// What is logged and how.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Log")]
-pub struct LogSettings {
-    /// error, warn, info, debug or trace; or by part: info,faultline::http=debug
-    #[arg(long, env, default_value = "info")]
-    pub log_level: LogLevel,
+pub use self::{
+    log::{CleanEvent, LogFormat, LogLevel, LogSettings},
+    traces::{Exporting, TraceSettings, Traces},
+};
 
-    /// Form of the log on stderr; when not set: text on a terminal, else json
-    #[arg(long, env, value_enum)]
-    pub log_format: Option<LogFormat>,
-}
-
-/// A filter that is known to be valid.
-#[derive(Clone, Debug)]
-pub struct LogLevel(String);
-
-impl FromStr for LogLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let filter = text.trim().to_ascii_lowercase();
-        match EnvFilter::try_new(&filter) {
-            Ok(_) if !filter.is_empty() => Ok(Self(filter)),
-            Ok(_) => Err("must not be empty".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    Json,
-    Text,
-}
-
-/// What writes the log: every event passes redaction as a whole, whoever wrote it.
-#[derive(Clone)]
-struct CleanLog(Arc<Redactor>);
-
-impl MakeWriter<'_> for CleanLog {
-    type Writer = CleanEvent<io::Stderr>;
-
-    fn make_writer(&self) -> Self::Writer {
-        CleanEvent { redactor: Arc::clone(&self.0), to: io::stderr() }
-    }
-}
-
-/// Takes one event per call, as the formatter hands it over, and passes it on without its secrets.
-pub struct CleanEvent<W> {
-    redactor: Arc<Redactor>,
-    to: W,
-}
-
-impl<W> CleanEvent<W> {
-    pub fn new(redactor: Arc<Redactor>, to: W) -> Self {
-        Self { redactor, to }
-    }
-}
-
-impl<W: Write> Write for CleanEvent<W> {
-    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.to.write_all(self.redactor.clean(&String::from_utf8_lossy(event)).as_bytes())?;
-        Ok(event.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// Starts the log and the metrics; once per process, before anything else.
-pub fn init(settings: &LogSettings, redactor: &Arc<Redactor>) {
+/// Starts the log, the metrics and the traces; once per process, before anything else. Returns what changes the log's level, too. An
+/// error names the setting to mend.
+pub fn init(log: &LogSettings, traces: &TraceSettings, redactor: &Arc<Redactor>) -> Result<(Traces, LogControl), String> {
     let _ = http_metrics::recorder();
-    let terminal = std::io::stderr().is_terminal();
-    let format = settings.log_format.unwrap_or(if terminal { LogFormat::Text } else { LogFormat::Json });
-    let filter = EnvFilter::new(&settings.log_level.0);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(CleanLog(Arc::clone(redactor)));
+    let traces = Traces::of(traces, redactor)?;
+    let (log, control) = log::layer(log, redactor);
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = vec![log];
+    layers.extend(traces.layer());
     // It fails only where a subscriber is set already, and then that one is meant.
-    let _ = match format {
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
-        LogFormat::Text => log.with_ansi(terminal).try_init(),
-    };
+    let _ = tracing_subscriber::registry().with(layers).try_init();
     panic::set_hook(Box::new(|panic| {
         // The panic's own text may quote what somebody sent, so only its place is logged.
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked at {place}");
     }));
+    Ok((traces, control))
 }
 
 /// Counts what a provider of language models did for one question. Labels are of bounded sets; no text of a prompt is among them.
@@ -151,4 +81,23 @@ pub fn alerts_waiting(counts: QueueCounts, most: usize) {
         gauge!("faultline_alert_queue_depth", "state" => state).set(number as f64);
     }
     gauge!("faultline_alert_queue_limit").set(most as f64);
+}
+
+/// Tells how incidents are. `told` holds the categories that were told before: those that are gone are none, not as many as they were.
+pub fn incidents(stats: &IncidentStats, told: &mut BTreeSet<String>) {
+    for status in Status::ALL.iter().map(|status| status.as_str()) {
+        gauge!("faultline_incidents", "status" => status).set(stats.by_status.get(status).copied().unwrap_or(0) as f64);
+    }
+    told.extend(stats.by_category.keys().cloned());
+    for category in &*told {
+        let number = stats.by_category.get(category).map_or(0, |group| group.incidents);
+        gauge!("faultline_incidents_by_category", "category" => category.clone()).set(number as f64);
+    }
+    let [detection, resolution] = [&stats.detection, &stats.resolution].map(|durations| {
+        durations.as_ref().map_or((f64::NAN, f64::NAN), |durations| (durations.mean_seconds, durations.median_seconds))
+    });
+    for (statistic, detected, resolved) in [("mean", detection.0, resolution.0), ("median", detection.1, resolution.1)] {
+        gauge!("faultline_incident_detection_seconds", "statistic" => statistic).set(detected);
+        gauge!("faultline_incident_resolution_seconds", "statistic" => statistic).set(resolved);
+    }
 }

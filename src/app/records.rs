@@ -1,20 +1,24 @@
 //! The store of incidents in the life of the process: opened at the start, tried again while it is missing, cleaned.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::{info, warn};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{debug, info, warn};
 
 use super::StartError;
 use crate::{
     config,
     incidents::{OpenError, PlaceSettings, Records, Retention, Store, StoreError},
+    telemetry,
 };
 
 const TRY_AGAIN_EVERY: Duration = Duration::from_secs(15);
 /// Rounds between two cleanings: an hour.
 const CLEAN_EVERY_ROUNDS: u32 = 240;
+/// The time that the metrics tell of.
+const TOLD_OF: SignedDuration = SignedDuration::from_hours(24);
+const TELL_WITHIN: Duration = Duration::from_secs(5);
 /// Of several replicas one cleans; the others find the lease taken.
 const CLEANING: &str = "retention";
 const CLEANING_TAKES: SignedDuration = SignedDuration::from_mins(30);
@@ -37,8 +41,12 @@ pub async fn keep(records: Arc<Records>, retention: Retention) {
     let mut ticks = interval(TRY_AGAIN_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rounds_to_cleaning = 0;
+    let mut told = BTreeSet::new();
     loop {
         ticks.tick().await;
+        if let Some(store) = records.store() {
+            tell(&store, &mut told).await;
+        }
         if !records.try_again(now()).await || rounds_to_cleaning > 0 {
             rounds_to_cleaning = u32::saturating_sub(rounds_to_cleaning, 1);
             continue;
@@ -48,6 +56,17 @@ pub async fn keep(records: Arc<Records>, retention: Retention) {
         if let Err(error) = clean(&store, &holder, &retention).await {
             warn!(%error, "could not clean the store of incidents; it is tried again in an hour");
         }
+    }
+}
+
+/// How incidents are, for the metrics.
+async fn tell(store: &Store, told: &mut BTreeSet<String>) {
+    let now = now();
+    let since = now.checked_sub(TOLD_OF).unwrap_or(Timestamp::MIN);
+    match timeout(TELL_WITHIN, store.incidents().stats(since, now)).await {
+        Ok(Ok(stats)) => telemetry::incidents(&stats, told),
+        Ok(Err(error)) => debug!(%error, "could not count incidents"),
+        Err(_) => debug!("could not count incidents in time"),
     }
 }
 

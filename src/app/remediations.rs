@@ -33,8 +33,9 @@ pub async fn keep(stages: Arc<Stages>) {
     if stages.remediator.settings.remediation_mode == Mode::Off {
         return;
     }
-    begin_counting();
     loop {
+        // Again and again, because the metrics may begin later than this.
+        begin_counting();
         let wait = match tend(&stages, now()).await {
             Ok(0) => LOOK_EVERY,
             Ok(_) => TEND_EVERY,

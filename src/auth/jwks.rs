@@ -95,6 +95,11 @@ impl Jwks {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many keys are published that can be used, asked anew.
+    pub async fn published(&self) -> Result<usize, NetError> {
+        self.fetch().await.map(|keys| keys.len())
+    }
+
     /// Fetches the keys, unless that was tried a moment ago. Of many at once one does it and the others wait for it.
     pub async fn refresh(&self, now: Timestamp) {
         self.refresh_unless_tried(&mut *self.tried.lock().await, now).await;

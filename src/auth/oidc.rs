@@ -12,7 +12,10 @@ use super::{
     jwt::{Claims, Unproven},
     settings::items,
 };
-use crate::domain::caller::{Principal, Role};
+use crate::{
+    domain::caller::{Principal, Role},
+    net::NetError,
+};
 
 /// How often keys are looked at while nobody calls.
 const LOOK_EVERY: Duration = Duration::from_secs(300);
@@ -32,6 +35,11 @@ pub struct Oidc {
 }
 
 impl Oidc {
+    /// How many keys the provider publishes that can be used, asked anew.
+    pub async fn published_keys(&self) -> Result<usize, NetError> {
+        self.jwks.published().await
+    }
+
     /// Nothing is asked of the provider yet: it may start later than we do.
     pub fn new(settings: &AuthSettings) -> Result<Self, String> {
         let issuer = settings.oidc_issuer.trim();

@@ -128,15 +128,15 @@ pub struct Missing {
 pub async fn missing(client: &Client) -> Option<Vec<Missing>> {
     let asked = NEEDS.iter().flat_map(|need| {
         need.verbs.iter().map(move |verb| async move {
-            allowed(client, *need, verb).await.map(|may| (!may).then_some(Missing { need: *need, verb }))
+            allowed(client, *need, verb, None).await.map(|may| (!may).then_some(Missing { need: *need, verb }))
         })
     });
     let answers: Option<Vec<_>> = join_all(asked).await.into_iter().collect();
     answers.map(|answers| answers.into_iter().flatten().collect())
 }
 
-/// A SelfSubjectAccessReview for all namespaces (authorization.k8s.io/v1).
-async fn allowed(client: &Client, need: Need, verb: &str) -> Option<bool> {
+/// A SelfSubjectAccessReview for one namespace, or for all (authorization.k8s.io/v1).
+pub(super) async fn allowed(client: &Client, need: Need, verb: &str, namespace: Option<&str>) -> Option<bool> {
     #[derive(Deserialize)]
     struct Review {
         status: Status,
@@ -150,7 +150,9 @@ async fn allowed(client: &Client, need: Need, verb: &str) -> Option<bool> {
     let body = serde_json::json!({
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {"group": need.group, "resource": resource, "subresource": subresource, "verb": verb}},
+        "spec": {"resourceAttributes": {
+            "group": need.group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": namespace.unwrap_or_default(),
+        }},
     });
     let request = Request::builder()
         .method(Method::POST)

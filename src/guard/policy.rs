@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::action::possible;
 use crate::domain::{
-    action::Action,
+    action::{Action, ActionKind},
     ruling::{Magnitude, PolicyDecision, RuleMatch, Ruling},
 };
 use rule::Rule;
@@ -82,6 +82,12 @@ impl Policy {
 
     pub fn rule_count(&self) -> usize {
         self.rules.len()
+    }
+
+    /// What the policy grants or lets be approved somewhere: kinds of actions, each with the one namespace that a rule names. No
+    /// namespace = any, or many by a pattern.
+    pub fn may_be_done(&self) -> impl Iterator<Item = (ActionKind, Option<&str>)> {
+        self.rules.iter().filter(|rule| rule.decision != PolicyDecision::Forbidden).flat_map(Rule::reach)
     }
 
     /// What the policy says about one action. The order of the rules has no part in it.

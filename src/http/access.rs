@@ -64,6 +64,8 @@ const TABLE: &[(Method, &str, Need)] = &[
     (POST, "/remediations/*", Write(Role::Admin)),
     (GET, "/policy*", Wants(Role::Viewer)),
     (GET, "/audit*", Wants(Role::Admin)),
+    (GET, "/log-level", Wants(Role::Admin)),
+    (POST, "/log-level", Write(Role::Admin)),
 ];
 
 /// What `method` on `route` needs. A route that the table does not know is for admins, and counts as one that writes: whoever adds one

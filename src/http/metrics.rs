@@ -46,9 +46,12 @@ fn install() -> Option<PrometheusHandle> {
     let durations = Matcher::Full("faultline_http_request_duration_seconds".to_owned());
     let lags = Matcher::Full("faultline_alert_lag_seconds".to_owned());
     let models = Matcher::Full("faultline_llm_request_duration_seconds".to_owned());
+    let stages = Matcher::Full("faultline_stage_duration_seconds".to_owned());
     let builder = PrometheusBuilder::new().set_buckets_for_metric(durations, SECONDS).ok()?;
     let handle = builder
         .set_buckets_for_metric(models, SECONDS)
+        .ok()?
+        .set_buckets_for_metric(stages, SECONDS)
         .ok()?
         .set_buckets_for_metric(lags, LAG_SECONDS)
         .ok()?
@@ -82,6 +85,20 @@ fn install() -> Option<PrometheusHandle> {
     describe_counter!("faultline_remediations_total", "Remediations by action, and by what became of them");
     describe_gauge!("faultline_remediations_open", "Remediations that wait, are in work, or are stuck, in the store");
     describe_gauge!("faultline_remediation_paused", "1 while nothing is decided or begun, else 0");
+    describe_histogram!("faultline_stage_duration_seconds", "Seconds that one stage of a diagnosis took");
+    describe_counter!("faultline_cache_lookups_total", "Questions whose answer may be remembered, by whether it was");
+    describe_counter!("faultline_retrievals_total", "Searches for runbooks, by what they went by and whether any runbook fits");
+    describe_gauge!("faultline_incidents", "Incidents of the last 24 hours, of all replicas, by status");
+    describe_gauge!("faultline_incidents_by_category", "Incidents of the last 24 hours, of all replicas, by category");
+    describe_gauge!(
+        "faultline_incident_detection_seconds",
+        "Mean and median time to detection, of the incidents of the last 24 hours"
+    );
+    describe_gauge!(
+        "faultline_incident_resolution_seconds",
+        "Mean and median time to resolution, of the incidents of the last 24 hours"
+    );
+    describe_counter!("faultline_trace_spans_total", "Spans of traces, by whether they got to the collector");
     describe_gauge!("faultline_build_info", "Always 1; the version is in the label");
     describe_gauge!("process_resident_memory_bytes", "Resident memory");
     gauge!("faultline_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -201,7 +218,7 @@ pub async fn page(State(_): State<std::sync::Arc<Shared>>) -> Response {
 }
 
 /// Methods that nobody uses are one label, since a client may invent any number of them.
-fn method_label(method: &Method) -> &'static str {
+pub fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::POST => "POST",

@@ -1,7 +1,7 @@
 //! What happens around every request.
 //!
 //! ```text
-//! envelope            the id, the headers that every answer has, the body of problems, counting, the access log
+//! envelope            the id, the trace (trace.rs), the headers that every answer has, the body of problems, counting, the access log
 //!   cors              only where origins are set
 //!     catch panic     a panic is a problem like any other
 //!       compression   answers over 8 KiB, for clients that ask for it
@@ -42,6 +42,7 @@ use super::{
     problem::{Code, Problem},
     request_id::{RequestId, X_REQUEST_ID},
     settings::CorsOrigins,
+    trace::RequestTrace,
 };
 
 /// Below this a compressed answer saves less than its making costs.
@@ -49,31 +50,35 @@ const COMPRESS_ABOVE_BYTES: u64 = 8 << 10;
 
 /// The outermost layer.
 pub async fn envelope(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let id = RequestId::of(request.headers());
     let method = request.method().clone();
-    let uri = request.uri().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(id.clone());
-
-    let mut response = next.run(request).await;
-
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.render(&mut response, &mut shared.stages.redactor.session(), id.as_str(), uri.path());
-    }
-    let status = response.status();
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, id.header());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if method == Method::POST {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
     let route = route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-    let took = started.elapsed();
-    shared.metrics.answered(route, &method, status, took);
-    log(&method, route, status, took, &id);
-    response
+    let client = shared.limits.client(request.extensions(), request.headers());
+    let trace = RequestTrace::begin(request.headers(), &method, route, id.as_str(), client);
+    request.extensions_mut().insert(id.clone());
+    let answering = async {
+        let started = Instant::now();
+        let uri = request.uri().clone();
+        let mut response = next.run(request).await;
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            problem.render(&mut response, &mut shared.stages.redactor.session(), id.as_str(), uri.path());
+        }
+        let status = response.status();
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, id.header());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        if method == Method::POST {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        let took = started.elapsed();
+        shared.metrics.answered(route, &method, status, took);
+        trace.answered(status);
+        log(&method, route, status, took, &id);
+        response
+    };
+    trace.of(answering).await
 }
 
 /// The path itself is not logged: it may hold anything.

@@ -56,11 +56,16 @@ impl Limits {
         }
     }
 
-    /// The address that a request comes from.
+    /// The address that a request comes from, as limits count it.
     pub fn address(&self, extensions: &Extensions, headers: &HeaderMap) -> Who {
+        Who::Address(client::key(self.client(extensions, headers)))
+    }
+
+    /// The client's own address.
+    pub fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(socket)| socket.ip());
-        Who::Address(client::key(client::address(peer, headers, &self.trusted)))
+        client::address(peer, headers, &self.trusted)
     }
 
     /// Who is counted: the caller who said who they are, else the address.

@@ -17,6 +17,7 @@ use super::{
     parameters::Parameters,
     problem::{Code, FieldError, Problem},
     request_id::RequestId,
+    trace,
 };
 use crate::{
     domain::{
@@ -257,7 +258,7 @@ async fn to_its_end<T: Send + 'static>(
     shared: &Shared,
     doing: impl Future<Output = Result<T, NotDone>> + Send + 'static,
 ) -> Result<T, Problem> {
-    let doing = tokio::spawn(doing);
+    let doing = tokio::spawn(trace::here(doing));
     within(shared, async { doing.await.unwrap_or(Err(NotDone::Failed)) }).await
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use axum::http::HeaderValue;
 
-use super::client::Network;
+use super::{client::Network, log_level::LogControl};
 
 /// How the service is reached and what it lets in.
 #[derive(Clone, Debug, clap::Args)]
@@ -60,6 +60,10 @@ pub struct HttpSettings {
     /// Shared with whoever stops the service.
     #[arg(skip)]
     pub lifecycle: Lifecycle,
+
+    /// What changes the level of the log while the process runs.
+    #[arg(skip)]
+    pub log: LogControl,
 }
 
 impl HttpSettings {

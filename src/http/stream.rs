@@ -26,7 +26,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Shared, middleware::Admitted};
+use super::{Shared, middleware::Admitted, trace};
 use crate::pipeline::{
     Stages,
     diagnose::{self, Pass, Question},
@@ -64,7 +64,7 @@ pub fn diagnosis(shared: Arc<Shared>, question: Question, pass: Pass, size_bytes
         let _ = sender.send(Step::new("done", &json!({}))).await;
         drop(permit);
     };
-    let events = Events { receiver, work: tokio::spawn(work), number: 0 };
+    let events = Events { receiver, work: tokio::spawn(trace::here(work)), number: 0 };
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("accept"));

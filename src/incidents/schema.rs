@@ -27,6 +27,21 @@ const MIGRATIONS: [Migration; 3] = [
 /// The schema that this version of the program speaks.
 pub const VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
+/// The schema that a store has. 0 = it has no tables yet.
+pub async fn found(database: &Database) -> Result<i64, StoreError> {
+    let mut work = database.read().await?;
+    let tables = match work.dialect() {
+        Dialect::Sqlite => "SELECT count(*) FROM sqlite_master WHERE name = 'faultline_schema'",
+        Dialect::Postgres => {
+            "SELECT count(*) FROM pg_tables WHERE tablename = 'faultline_schema' AND schemaname = ANY(current_schemas(false))"
+        }
+    };
+    if work.number(tables, &[]).await? == 0 {
+        return Ok(0);
+    }
+    work.number("SELECT coalesce(max(version), 0) FROM faultline_schema", &[]).await
+}
+
 /// Brings the tables up to [`VERSION`]; of several processes that start at once, one does it and the others wait.
 ///
 /// Returns the version that was found where it is newer than this program, having changed nothing.

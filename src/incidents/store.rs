@@ -88,6 +88,30 @@ impl Store {
         }
     }
 
+    /// Opens a store that is there already and changes nothing, and tells its schema; 0 = it has no tables yet.
+    pub async fn look_at(place: &Place) -> Result<(Self, i64), OpenError> {
+        let database = match place {
+            Place::Off => return Err(OpenError::Unavailable("the store is switched off".to_owned())),
+            Place::Nowhere(why) => return Err(OpenError::Unavailable((*why).to_owned())),
+            Place::File { file, .. } if !file.is_file() => {
+                return Err(OpenError::Unavailable(unusable(file, "it is not there yet")));
+            }
+            Place::File { file, .. } => sqlite::open(file).await,
+            Place::Postgres(options) => postgres::open((**options).clone()).await,
+        };
+        let failed = |error: StoreError| open_error(place, &error);
+        let store = Self { database: database.map_err(failed)?, place: place.clone() };
+        let schema = schema::found(&store.database).await.map_err(failed)?;
+        Ok((store, schema))
+    }
+
+    /// The time that the store says it is. `None` = it has no clock of its own.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        let Database::Postgres(_) = &self.database else { return Ok(None) };
+        let now = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)";
+        Ok(Timestamp::from_millisecond(self.database.read().await?.number(now, &[]).await?).ok())
+    }
+
     pub fn place(&self) -> &Place {
         &self.place
     }

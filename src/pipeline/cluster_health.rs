@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Stages, diagnose, look};
+use super::{
+    Stages, diagnose, look,
+    stage::{self, stage},
+};
 use crate::{
     classify::{Reading, seen},
     cluster::Budget,
@@ -49,9 +52,11 @@ pub async fn cluster_health(stages: &Stages, namespaces: &[String], now: Timesta
     if let Some((taken, picture)) = held.as_ref()
         && taken.elapsed() < FRESH
     {
+        stage::remembered("cluster_health", true);
         return ClusterHealth { picture: Arc::clone(picture), cached: true };
     }
-    let picture = Arc::new(Box::pin(picture(stages, namespaces, now)).await);
+    stage::remembered("cluster_health", false);
+    let picture = Arc::new(Box::pin(stage("cluster-health", picture(stages, namespaces, now))).await);
     *held = Some((Instant::now(), Arc::clone(&picture)));
     ClusterHealth { picture, cached: false }
 }

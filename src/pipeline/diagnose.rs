@@ -1,8 +1,9 @@
 //! One error in, one diagnosis out.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use tracing::{Instrument, Span, field, info_span};
 
 use super::{
     Stages, cluster_health,
@@ -11,6 +12,7 @@ use super::{
     permit::Permit,
     progress::{Listener, Progress},
     record, remediate,
+    stage::{self, Timings, stage},
 };
 use crate::{
     classify::{self, Classification, Origin, Reading},
@@ -96,9 +98,24 @@ const PASSAGES: usize = 3;
 /// Diagnoses one question, looking at the cluster where there is one, and records the incident. Never fails: what could
 /// not be looked at or recorded stands in `gaps`.
 pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
+    let span = info_span!(
+        "diagnose",
+        "faultline.category" = field::Empty,
+        "faultline.mode" = field::Empty,
+        "faultline.gaps" = field::Empty
+    );
+    diagnosed(stages, question, pass).instrument(span).await
+}
+
+async fn diagnosed(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let (diagnosis, target) = answered(stages, question, pass).await;
-    let diagnosis = record::record(stages, diagnosis, &target).await;
-    remediate::offer(stages, diagnosis, target.namespace.as_deref()).await
+    let diagnosis = stage("record", record::record(stages, diagnosis, &target)).await;
+    let diagnosis = stage("remediate", remediate::offer(stages, diagnosis, target.namespace.as_deref())).await;
+    let span = Span::current();
+    span.record("faultline.category", diagnosis.error_category.as_str());
+    span.record("faultline.mode", diagnosis.mode.as_str());
+    span.record("faultline.gaps", diagnosis.gaps.len());
+    diagnosis
 }
 
 /// The diagnosis, and what it is about.
@@ -114,7 +131,7 @@ async fn answered(stages: &Stages, question: &Question, mut pass: Pass) -> (Diag
         if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
     };
     let looking = look::look(stages, question, heard, &reader, &mut pass.redaction, now);
-    let (looked, cluster_health) = tokio::join!(looking, health);
+    let (looked, cluster_health) = async { tokio::join!(looking, health) }.instrument(stage::span("collect")).await;
     timings.lap("collect");
     let target = looked.target.clone();
     let answer = Answer { cluster_health, ..answer(stages, question, looked, timings, &mut pass).await };
@@ -132,6 +149,9 @@ async fn from_text(stages: &Stages, question: &Question, mut pass: Pass) -> Diag
     let is_asked = stages.model.is_some() && !question.without_llm;
     let is_short = size <= MAX_REMEMBERED_BYTES && !is_asked;
     let remembered = is_short.then(|| stages.answers.get(&asked)).flatten().filter(still_holds);
+    if is_short {
+        stage::remembered("answers", remembered.is_some());
+    }
     let answer = if let Some(answer) = remembered {
         answer
     } else {
@@ -151,6 +171,7 @@ async fn from_text(stages: &Stages, question: &Question, mut pass: Pass) -> Diag
 
 /// What the texts of the question say.
 fn listen(stages: &Stages, question: &Question) -> Classification {
+    let _stage = stage::span("classify").entered();
     classify::classify(&stages.catalogue, &texts(question))
 }
 
@@ -178,7 +199,7 @@ async fn answer(stages: &Stages, question: &Question, mut looked: Looked, mut ti
             parameters: &found.parameters,
             scope: scope.as_ref(),
         };
-        answer = consult::consult(stages, model, &case, answer, pass).await;
+        answer = consult::consult(stages, model, &case, answer, pass).instrument(stage::span("model")).await;
         listener.tell(Progress::Asked(&answer.llm));
         timings.lap("model");
     } else if stages.model.is_some() {
@@ -203,16 +224,17 @@ async fn by_rules(
             found.findings.first().map_or_else(CategoryId::unknown, |finding| finding.category.clone())
         }
     };
-    let advice = advice(stages, found, &category, target);
+    let advice = stage::span("reason").in_scope(|| advice(stages, found, &category, target));
     timings.lap("reason");
 
-    let runbooks = runbooks(stages, found, runbook, &advice).await;
+    let runbooks = runbooks(stages, found, runbook, &advice).instrument(stage::span("retrieve")).await;
     runbooks.passages.iter().for_each(|passage| pass.listener.tell(Progress::Runbook(passage)));
     timings.lap("retrieve");
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
     let useful = |draft: &Draft| !*is_named || !draft.placeholders.iter().any(|place| NAMES.contains(&place.as_str()));
-    let fix_commands = advice.commands.into_iter().filter(useful).map(|draft| guarded(stages, draft, &cited)).collect();
+    let drafts = advice.commands.into_iter().filter(useful);
+    let fix_commands = stage::span("guard").in_scope(|| drafts.map(|draft| guarded(stages, draft, &cited)).collect());
     timings.lap("guard");
 
     let confidence = match found.reading {
@@ -276,7 +298,9 @@ async fn runbooks(stages: &Stages, found: &Classification, named: Option<&String
     let query = Query { text: &found.excerpt, categories: &categories, words: &names };
     let found = stages.retriever.search(&query, PASSAGES).await;
     // In a diagnosis only what fits is named; whoever asks for suggestions gets what is worth a look.
-    let suggestions: Vec<_> = found.suggestions.into_iter().filter(|one| one.score >= NO_FIT_BELOW).collect();
+    let mut suggestions = found.suggestions;
+    suggestions.retain(|one| one.score >= NO_FIT_BELOW);
+    stage::retrieved(found.gaps.is_empty(), !suggestions.is_empty());
     let library = stages.retriever.library();
     let own = advice.runbook.iter().filter(|id| library.get(id).is_some());
     let mut related: Vec<String> = Vec::new();
@@ -330,25 +354,6 @@ fn guarded(stages: &Stages, draft: Draft, evidence: &[String]) -> FixCommand {
         evidence: evidence.to_vec(),
         source: Proposer::Rules,
         remediation_id: None,
-    }
-}
-
-/// Milliseconds per stage.
-struct Timings {
-    last: Instant,
-    spent: BTreeMap<&'static str, f64>,
-}
-
-impl Timings {
-    fn start() -> Self {
-        Self { last: Instant::now(), spent: BTreeMap::new() }
-    }
-
-    fn lap(&mut self, stage: &'static str) {
-        let now = Instant::now();
-        let microseconds = now.duration_since(self.last).as_micros();
-        self.spent.insert(stage, u32::try_from(microseconds).map_or(f64::MAX, f64::from) / 1000.0);
-        self.last = now;
     }
 }
 

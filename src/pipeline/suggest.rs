@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Stages, diagnose::MAX_REMEMBERED_BYTES};
+use super::{
+    Stages,
+    diagnose::MAX_REMEMBERED_BYTES,
+    stage::{self, stage},
+};
 use crate::{
     classify::{self, Origin},
     domain::{evidence::Gap, passage::Suggestion, redact::scrub::Scrub, text::CleanText},
@@ -32,8 +36,13 @@ pub async fn suggest(stages: &Stages, error_message: &CleanText, top_k: usize) -
         return Arc::new(suggest_by(stages, Parts::Both, error_message, top_k).await);
     }
     let asked = Asked { epoch: stages.retriever.epoch(), error_message: error_message.clone(), top_k };
-    let fresh = async { Ok::<_, Forgotten>(Arc::new(suggest_by(stages, Parts::Both, error_message, top_k).await)) };
+    let mut is_hit = true;
+    let fresh = async {
+        is_hit = false;
+        Ok::<_, Forgotten>(Arc::new(suggest_by(stages, Parts::Both, error_message, top_k).await))
+    };
     let Ok(suggestions) = stages.suggestions.get_or_insert_async(&asked, fresh).await;
+    stage::remembered("suggestions", is_hit);
     suggestions
 }
 
@@ -42,10 +51,12 @@ type Forgotten = std::convert::Infallible;
 
 /// The same by the parts that are asked for, and not remembered; to measure them side by side.
 pub async fn suggest_by(stages: &Stages, parts: Parts, error_message: &CleanText, top_k: usize) -> Suggestions {
-    let found = classify::classify(&stages.catalogue, &[(Origin::ErrorMessage, error_message)]);
+    let found =
+        stage("classify", async { classify::classify(&stages.catalogue, &[(Origin::ErrorMessage, error_message)]) }).await;
     let categories: Vec<&str> = found.findings.iter().map(|finding| finding.category.as_str()).collect();
     let query = Query { text: &found.excerpt, categories: &categories, words: &[] };
-    let retrieved = stages.retriever.search_by(parts, &query, top_k).await;
+    let retrieved = stage("retrieve", stages.retriever.search_by(parts, &query, top_k)).await;
+    stage::retrieved(retrieved.gaps.is_empty(), !retrieved.suggestions.is_empty());
     let standing = stages.gaps.iter().filter(|gap| gap.stage == "retrieve").cloned();
     let mut gaps: Vec<Gap> = found.gaps.into_iter().chain(standing).chain(retrieved.gaps).collect();
     gaps.scrub(&mut stages.redactor.session());

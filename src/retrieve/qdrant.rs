@@ -73,8 +73,14 @@ impl QdrantIndex {
         Ok(QdrantIndex { client, alias: alias.to_owned(), afresh: AtomicBool::new(false) })
     }
 
-    async fn check_version(&self) -> Result<(), IndexError> {
-        let version = self.client.health_check().await.map_err(down)?.version;
+    /// What the server says it is.
+    pub async fn version(&self) -> Result<String, IndexError> {
+        Ok(self.client.health_check().await.map_err(down)?.version)
+    }
+
+    /// Fails where the server is too old.
+    pub async fn check_version(&self) -> Result<(), IndexError> {
+        let version = self.version().await?;
         let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         let found = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
         if found < OLDEST {

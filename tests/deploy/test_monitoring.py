@@ -36,20 +36,25 @@ def scraped(program, tmp_path_factory):
         port = free.getsockname()[1]
     # Without a model in its cache retrieval has a gap.
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "CACHE_DIR": str(folder / "cache"), "DATA_DIR": str(folder),
-                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6", "REMEDIATION_MODE": "approve"}
+                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6", "REMEDIATION_MODE": "approve",
+                   # Where nobody listens: a model that does not answer, and a collector that takes no traces.
+                   "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+                   "LLM_PRICE_INPUT_PER_MTOK": "1", "LLM_PRICE_OUTPUT_PER_MTOK": "1"}
     serving = subprocess.Popen([program, "serve"], env=environment, cwd=folder, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
         while subprocess.run([program, "healthcheck"], env=environment, capture_output=True).returncode != 0:
             assert serving.poll() is None and time.monotonic() < deadline, "it does not become healthy"
         statuses = [ask(port, "/diagnose", {"error_message": "OOMKilled"})[0],
-                    ask(port, "/suggest-runbook", {"error_message": "terraform state lock"})[0],
+                    *(ask(port, "/suggest-runbook", {"error_message": "terraform state lock"})[0] for _ in range(2)),
                     *(ask(port, "/diagnose", {"error_message": "disk full"})[0] for _ in range(8))]
         assert 200 in statuses and 429 in statuses, statuses
         alert = {"version": "4", "alerts": [{"labels": {"alertname": "DiskFull", "namespace": "shop", "deployment": "cart"}}]}
         assert [ask(port, "/webhooks/alertmanager", body)[0] for body in (alert, {"version": "3"})] == [202, 422]
-        # Workers work off what was taken, and the queue is counted every ten seconds.
-        while "faultline_alert_lag_seconds_count" not in (text := ask(port, "/metrics")[1]) or "faultline_alert_queue_depth" not in text:
+        # Workers work off what was taken, the queue is counted every ten seconds, incidents every fifteen.
+        awaited = ("faultline_alert_lag_seconds_count", "faultline_alert_queue_depth", "faultline_incidents_by_category{",
+                   'cache_lookups_total{cache="suggestions",outcome="hit"}')
+        while not all(name in (text := ask(port, "/metrics")[1]) for name in awaited):
             assert time.monotonic() < deadline, "the alert is not worked off"
         # Written by the process's own upkeep, once its store is open.
         while "faultline_remediation_paused" not in ask(port, "/metrics")[1]:
@@ -169,7 +174,7 @@ def test_there_is_an_alert_for_each_trouble(rules):
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
     assert set(alerts) >= {f"Faultline{name}" for name in (
         "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited",
-        "AlertQueueNearlyFull", "AlertsGivenUp", "RemediationStuck", "RemediationHangs", "RemediationPaused")}
+        "AlertQueueNearlyFull", "AlertsGivenUp", "RemediationStuck", "RemediationHangs", "RemediationPaused", "TracesLost")}
     assert alerts["FaultlineErrorRateHigh"]["expr"].endswith("> 0.05") and alerts["FaultlineSlow"]["expr"].endswith("> 2")
     for name, rule in alerts.items():
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name

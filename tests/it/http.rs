@@ -4,6 +4,7 @@ mod answers;
 pub mod contract;
 mod hostile;
 mod limits;
+mod log_level;
 mod manners;
 mod pages;
 mod refusals;

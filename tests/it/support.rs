@@ -2,6 +2,7 @@
 
 pub mod big_cluster;
 pub mod cli;
+pub mod collector;
 pub mod kubernetes;
 pub mod living;
 pub mod model;
@@ -25,7 +26,7 @@ use faultline::{
     auth::Auth,
     cluster::Cluster,
     config::KnowledgeSettings,
-    http::{self, HttpSettings, settings::Lifecycle},
+    http::{self, HttpSettings, log_level::LogControl, settings::Lifecycle},
     incidents::Records,
     pipeline::Stages,
     reason::{
@@ -62,6 +63,7 @@ pub fn settings() -> HttpSettings {
         request_timeout_seconds: 30,
         shutdown_grace_seconds: 25,
         lifecycle: Lifecycle::default(),
+        log: LogControl::default(),
     }
 }
 

@@ -84,6 +84,17 @@ impl Rule {
         conditions
     }
 
+    /// The kinds of actions that it names, each with the namespaces that it names. `None` = any, or many by a pattern.
+    pub fn reach(&self) -> impl Iterator<Item = (ActionKind, Option<&str>)> {
+        let kinds: &[ActionKind] = match &self.actions {
+            Actions::Every => &ActionKind::STEPS,
+            Actions::These(kinds) => kinds,
+        };
+        let names = self.namespaces.iter().flatten().map(|name| Some(name.as_str()).filter(|name| !name.contains(['*', '?'])));
+        let namespaces: Vec<Option<&str>> = if self.namespaces.is_some() { names.collect() } else { vec![None] };
+        kinds.iter().flat_map(move |kind| namespaces.clone().into_iter().map(move |namespace| (*kind, namespace)))
+    }
+
     /// True when it forbids everything, always: nothing can be an example of what it does not match.
     pub fn is_unconditional(&self) -> bool {
         matches!(self.actions, Actions::Every)

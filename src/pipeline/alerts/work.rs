@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use super::case::Case;
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         diagnosis::Diagnosis,
         symptom::{CategoryId, Severity},
     },
-    incidents::{Belongs, Seen, SeenAlert, Sighting, Store, StoreError},
+    incidents::{Belongs, Seen, SeenAlert, Sighting, Store, StoreError, TakenAlert},
     pipeline::{
         Stages,
         diagnose::{self, Pass, Question},
@@ -70,6 +70,19 @@ pub async fn next(stages: &Stages, store: &Store, worker: Worker<'_>, now: Times
     if taken.is_empty() {
         return Ok(None);
     }
+    let span = info_span!("alerts", "otel.name" = "work alerts", "otel.kind" = "consumer", "faultline.alerts" = taken.len());
+    round(stages, store, worker, taken, began, now).instrument(span).await.map(Some)
+}
+
+/// Deals with what was taken, all of one cause.
+async fn round(
+    stages: &Stages,
+    store: &Store,
+    worker: Worker<'_>,
+    taken: Vec<TakenAlert>,
+    began: Instant,
+    now: Timestamp,
+) -> Result<Round, StoreError> {
     let mut round = Round::default();
     let (mut firing, mut ended) = (Vec::new(), Vec::new());
     let mut queued_at = Vec::with_capacity(taken.len());
@@ -99,7 +112,7 @@ pub async fn next(stages: &Stages, store: &Store, worker: Worker<'_>, now: Times
     let worked = began.elapsed();
     let wait = |queued: Timestamp| Duration::try_from(now.duration_since(queued)).unwrap_or_default() + worked;
     round.waited = queued_at.into_iter().map(wait).collect();
-    Ok(Some(round))
+    Ok(round)
 }
 
 struct Work<'a> {

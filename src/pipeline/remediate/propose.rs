@@ -2,8 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tracing::Instrument;
 
-use super::{super::Stages, NotDone, Offer, PolicyLine, Shown, clean, look, mode, reader, store, tell, writer};
+use super::{
+    super::{Stages, stage},
+    NotDone, Offer, PolicyLine, Shown, clean, look, mode, reader, store, tell, writer,
+};
 use crate::{
     cluster::{Write, WriteError},
     domain::{
@@ -34,6 +38,10 @@ pub struct Wish {
 
 /// Proposes an action. The same wish, while it waits, is the same proposal.
 pub async fn propose(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown, NotDone> {
+    proposed(stages, wish, now).instrument(stage::span("propose")).await
+}
+
+async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown, NotDone> {
     if mode(stages) == Mode::Off {
         return Err(NotDone::Off);
     }

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tracing::warn;
+use tracing::{Instrument, warn};
 
-use super::{super::Stages, LEASE, NotDone, Offer, Shown, carry_out, clean, look, mode, reader, store, tell, undo};
+use super::{
+    super::{Stages, stage},
+    LEASE, NotDone, Offer, Shown, carry_out, clean, look, mode, reader, store, tell, undo,
+};
 use crate::{
     domain::{
         audit::ActOutcome,
@@ -100,10 +103,10 @@ async fn step(stages: &Stages, store: &Store, id: &str, now: Timestamp) -> Resul
             if let Some(other) = other.filter(|other| other.id != found.id && is_begun(other.status)) {
                 return Err(NotDone::Busy(format!("{} is being remediated already: {}", found.proposal.target, other.id)));
             }
-            carry_out::carry_out(stages, store, found, now).await
+            carry_out::carry_out(stages, store, found, now).instrument(stage::remediation("apply", id)).await
         }
-        RemediationStatus::Applying => look_up(stages, store, found, now).await,
-        RemediationStatus::Applied => check(stages, store, found, now).await,
+        RemediationStatus::Applying => look_up(stages, store, found, now).instrument(stage::remediation("look up", id)).await,
+        RemediationStatus::Applied => check(stages, store, found, now).instrument(stage::remediation("verify", id)).await,
         RemediationStatus::Proposed
         | RemediationStatus::Rejected
         | RemediationStatus::Expired

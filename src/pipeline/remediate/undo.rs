@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tracing::error;
+use tracing::{Instrument, error};
 
 use super::{
-    super::Stages, NotDone, Shown, carry_out, clean, look, not_carried_out, pause, propose, reader, store, tell, tend, writer,
+    super::{Stages, stage},
+    NotDone, Shown, carry_out, clean, look, not_carried_out, pause, propose, reader, store, tell, tend, writer,
 };
 use crate::{
     cluster::WriteError,
@@ -82,7 +83,7 @@ pub async fn back(
         tell::counted(&plan.action, "failed");
         return Ok(made);
     }
-    match set_back(stages, store, &found, plan, by, now).await {
+    match set_back(stages, store, &found, plan, by, now).instrument(stage::remediation("undo", &found.id)).await {
         Ok(()) => {
             let outcome = format!("undone: {why}");
             let made = carry_out::advance(stages, store, &found, (from, RemediationStatus::Undone), &outcome, now).await?;

@@ -51,6 +51,8 @@ fn what_writes_to_a_cluster_is_for_those_who_may() {
         (Method::GET, "/api/v1/remediations/{id}", Wants(Role::Viewer)),
         (Method::POST, "/webhooks/alertmanager", Wants(Role::Developer)),
         (Method::GET, "/audit", Wants(Role::Admin)),
+        (Method::GET, "/log-level", Wants(Role::Admin)),
+        (Method::POST, "/log-level", Write(Role::Admin)),
         (Method::HEAD, "/incidents", Wants(Role::Viewer)),
         // What nobody thought of is for admins.
         (Method::POST, "/runbooks", Write(Role::Admin)),

@@ -61,6 +61,19 @@ impl Serving {
         self.ask(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}\r\n")).await
     }
 
+    /// Asks it to stop and waits until it has. Tells what it logged.
+    pub async fn stopped(mut self) -> String {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("there is a kill");
+        assert!(asked.success(), "it could not be asked to stop");
+        tokio::task::spawn_blocking(move || {
+            let ended = self.child.wait().expect("it ends");
+            assert!(ended.success(), "it ended with {ended}: {}", self.log());
+            self.log()
+        })
+        .await
+        .expect("no panic")
+    }
+
     /// The answer to a POST, with its head. `headers` end with a line break each.
     pub async fn post(&self, path: &str, headers: &str, body: &str) -> String {
         let length = body.len();
