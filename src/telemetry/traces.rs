@@ -158,7 +158,9 @@ impl Traces {
     pub fn start(self) -> Exporting {
         let Some(Ready { provider, spans, endpoint, headers, resource, redactor }) = self.0 else { return Exporting(None) };
         // So that the first one that is lost is seen as a rise.
-        ["sent", "failed", "dropped"].into_iter().for_each(|outcome| counted(outcome, 0));
+        for outcome in ["sent", "failed", "dropped"] {
+            counted(outcome, 0);
+        }
         let client = TraceServiceClient::new(endpoint.connect_lazy());
         let collector = Collector { client, headers, resource: (&resource).into(), redactor, warned_at: None, lost: 0 };
         let (stop, stopping) = oneshot::channel();

@@ -69,10 +69,13 @@ async fn reads(cluster: &Cluster) -> Vec<Finding> {
     lacking.iter().map(|missing| Finding::warn("permissions", shown(&missing.need, missing.verb), advice)).collect()
 }
 
+/// A namespace (`None` = everywhere), a group, a resource and a verb.
+type Wanted<'a> = (Option<&'a str>, &'a str, &'a str, &'a str);
+
 /// What the actions need that the policy lets be done, where it does.
 async fn writes(cluster: &Cluster, policy: &Policy) -> Vec<Finding> {
     // A permission, and the actions that need it, in a namespace or everywhere.
-    let mut wanted: BTreeMap<(Option<&str>, &str, &str, &str), (Need, Vec<&str>)> = BTreeMap::new();
+    let mut wanted: BTreeMap<Wanted<'_>, (Need, Vec<&str>)> = BTreeMap::new();
     for (kind, namespace) in policy.may_be_done() {
         for change in WRITES.iter().filter(|change| change.actions.contains(&kind)) {
             let namespace = namespace.filter(|_| change.need.resource != "nodes");

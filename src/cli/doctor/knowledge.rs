@@ -43,27 +43,21 @@ async fn index(stages: &Stages) -> Vec<Finding> {
     }
     retriever.look().await;
     let mut found = Vec::new();
-    match retriever.embedder() {
-        Some(embedder) => {
-            let shelf = retriever.shelf();
-            let (made, of) = (shelf.memory.dense().len(), shelf.texts.len());
-            found.push(Finding::ok("index", format!("model {}", embedder.identity())));
-            if made == of {
-                found.push(Finding::ok("index", format!("{made} vectors, each of the model's key")));
-            } else {
-                let said = format!("{made} of {of} texts have a vector of the model's key");
-                found.push(Finding::warn(
-                    "index",
-                    said,
-                    "The service makes them at its start; `faultline index build` does so now.",
-                ));
-            }
+    if let Some(embedder) = retriever.embedder() {
+        let shelf = retriever.shelf();
+        let (made, of) = (shelf.memory.dense().len(), shelf.texts.len());
+        found.push(Finding::ok("index", format!("model {}", embedder.identity())));
+        if made == of {
+            found.push(Finding::ok("index", format!("{made} vectors, each of the model's key")));
+        } else {
+            let said = format!("{made} of {of} texts have a vector of the model's key");
+            let advice = "The service makes them at its start; `faultline index build` does so now.";
+            found.push(Finding::warn("index", said, advice));
         }
-        None => {
-            let why = retriever.state().gap().map_or_else(|| "there is no model".to_owned(), |gap| gap.why);
-            let advice = "`faultline model fetch` gets the model into CACHE_DIR; EMBEDDER=off does without.";
-            found.push(Finding::warn("index", why, advice));
-        }
+    } else {
+        let why = retriever.state().gap().map_or_else(|| "there is no model".to_owned(), |gap| gap.why);
+        let advice = "`faultline model fetch` gets the model into CACHE_DIR; EMBEDDER=off does without.";
+        found.push(Finding::warn("index", why, advice));
     }
     found
 }

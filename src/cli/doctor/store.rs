@@ -1,6 +1,6 @@
 //! The store of incidents: reachable, of this version's schema, whole, in time, with room.
 
-use std::path::Path;
+use std::{cmp::Ordering, path::Path};
 
 use jiff::Timestamp;
 
@@ -49,13 +49,13 @@ async fn opened(place: &Place) -> Vec<Finding> {
         }
     };
     let what = place.describe();
-    let mut found = vec![if schema > SCHEMA_VERSION {
-        let said = format!("{what} has schema {schema}, and this version knows up to {SCHEMA_VERSION}");
-        Finding::fail("store", said, "Start the newer version, or name another store.")
-    } else if schema < SCHEMA_VERSION {
-        Finding::ok("store", format!("{what}, schema {schema}; the start brings it to {SCHEMA_VERSION}"))
-    } else {
-        Finding::ok("store", format!("{what}, schema {schema}"))
+    let mut found = vec![match schema.cmp(&SCHEMA_VERSION) {
+        Ordering::Greater => {
+            let said = format!("{what} has schema {schema}, and this version knows up to {SCHEMA_VERSION}");
+            Finding::fail("store", said, "Start the newer version, or name another store.")
+        }
+        Ordering::Less => Finding::ok("store", format!("{what}, schema {schema}; the start brings it to {SCHEMA_VERSION}")),
+        Ordering::Equal => Finding::ok("store", format!("{what}, schema {schema}")),
     }];
     if schema > 0 && schema <= SCHEMA_VERSION {
         found.extend(within("audit log", audit(&store)).await);
@@ -113,7 +113,7 @@ pub fn disk(check: &'static str, folder: &Path) -> Vec<Finding> {
         let advice = "Make room, or name a folder on a larger disk.";
         found.push(match free {
             ..NO_ROOM => Finding::fail(check, said, advice),
-            ..LITTLE_ROOM => Finding::warn(check, said, advice),
+            NO_ROOM..LITTLE_ROOM => Finding::warn(check, said, advice),
             _ => Finding::ok(check, said),
         });
     }
