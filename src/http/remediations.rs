@@ -13,7 +13,7 @@ use super::{
     Shared, body,
     caller::Caller,
     diagnose::now,
-    fields::{Fields, is_kubernetes_name},
+    fields::{Fields, is_target},
     parameters::Parameters,
     problem::{Code, FieldError, Problem},
     request_id::RequestId,
@@ -51,7 +51,7 @@ pub async fn list(State(shared): State<Arc<Shared>>, query: QueryPairs) -> Resul
     let filter = Filter {
         status: parameters.read("status", "must be a status such as proposed", RemediationStatus::of),
         target: parameters.read("target", "must be KIND/NAMESPACE/NAME, or KIND/NAME", |text| {
-            (text.len() <= 600 && text.split('/').all(is_kubernetes_name)).then(|| text.to_owned())
+            is_target(text).then(|| text.to_owned())
         }),
         incident_id: parameters.read("incident", "must be the id of an incident", id),
     };

@@ -7,4 +7,5 @@ mod limits;
 mod manners;
 mod pages;
 mod refusals;
+mod schema;
 mod socket;
