@@ -7,17 +7,13 @@ A server of its own for each part, on loopback, with authentication, rate limit,
 started here is stopped here, and what it wrote is removed. `rates` also starts first_generation.py, the service that Faultline replaces, and takes turns
 with it. Fails if a target is missed. Beside the program it needs wrk (Debian: apt-get install wrk) and, for `rates`, packages from PyPI.
 
-SECONDS_EACH (6) and ROUNDS (3) of `rates`, SOAK_SECONDS (600), IDLE_CONNECTIONS (10000), CACHE_DIR (of the model) and FAULTLINE (the program) change what is done.
+SECONDS_EACH (6), ROUNDS (3) and LEAST_RATIO (1: as many requests a second as the first generation) of `rates`, SOAK_SECONDS (600), IDLE_CONNECTIONS (10000), CACHE_DIR (of the model) and FAULTLINE (the program) change what is done.
 """
 import asyncio
-import contextlib
-import json
 import os
 import pathlib
 import re
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,9 +22,10 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import hostile  # noqa: E402
-from service import HERE, ROOT, Faultline, FirstGeneration, free_port  # noqa: E402
+from service import HERE, Faultline, FirstGeneration  # noqa: E402
 
 SECONDS_EACH, ROUNDS = int(os.environ.get("SECONDS_EACH", "6")), int(os.environ.get("ROUNDS", "3"))
+LEAST_RATIO = float(os.environ.get("LEAST_RATIO", "1"))
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 PATHS = ["/diagnose", "/suggest-runbook"]
 rows = []
@@ -67,7 +64,7 @@ def rates():
                 rate = {one: statistics.median(figure.rate for figure in figures) for one, figures in both.items()}
                 ratio = statistics.median(mine.rate / theirs.rate for mine, theirs in zip(both[ours], both[first]))
                 texts = "one text again" if repeat else "distinct texts"
-                row(f"{path}, {texts}: requests/s (first generation)", f"{rate[ours]:.0f} ({rate[first]:.0f}), {ratio:.1f} times", ">= 1 times", ratio >= 1)
+                row(f"{path}, {texts}: requests/s (first generation)", f"{rate[ours]:.0f} ({rate[first]:.0f}), {ratio:.1f} times", f">= {LEAST_RATIO:g} times", ratio >= LEAST_RATIO)
                 p99 = statistics.median(figure.p99_ms for figure in both[ours])
                 theirs = statistics.median(figure.p99_ms for figure in both[first])
                 row("    p99 at full rate, 16 connections, ms", f"{p99:.1f} ({theirs:.1f})", "< 100", p99 < 100)

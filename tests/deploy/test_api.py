@@ -1,6 +1,6 @@
 """The service does what its own OpenAPI document says: schemathesis with all its checks finds nothing.
 
-A bounded run with a fixed seed; `make fuzz-api` sets EXAMPLES and SEED for a longer one.
+A bounded run with a fixed seed and with authentication; `make fuzz-api` sets AUTH_MODES, EXAMPLES and SEED for longer ones.
 """
 import os
 import pathlib
@@ -15,6 +15,7 @@ import urllib.request
 import pytest
 
 EXAMPLES, SEED = os.environ.get("EXAMPLES", "5"), os.environ.get("SEED", "1")
+AUTH_MODES = os.environ.get("AUTH_MODES", "api-key").split(",")
 
 
 def free_port():
@@ -31,7 +32,7 @@ def is_ready(port):
         return False
 
 
-@pytest.fixture(params=["none", "api-key"])
+@pytest.fixture(params=AUTH_MODES)
 def service(program, request, tmp_path):
     """Address of a service with a store and without a cluster, and the headers that its callers send."""
     port, headers = free_port(), []

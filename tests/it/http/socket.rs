@@ -10,6 +10,9 @@ use tokio::{
 
 use crate::support::{settings, stages};
 
+/// Longer than anything may take. Where the clock stands still, it is over as soon as nothing more can happen.
+const EVER: Duration = Duration::from_secs(3600);
+
 /// More connections than a test opens.
 const MANY: usize = 1000;
 
@@ -29,7 +32,7 @@ async fn read_until(stream: &TcpStream, wanted: &str) -> String {
     let mut text = String::new();
     let mut buffer = [0; 4096];
     while !text.contains(wanted) {
-        stream.readable().await.expect("a readable socket");
+        tokio::time::timeout(EVER, stream.readable()).await.expect("it comes at last").expect("a readable socket");
         match stream.try_read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => text.push_str(&String::from_utf8_lossy(&buffer[..count])),
