@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load load-alerts deploy chart image chart-files up
+.PHONY: help run demo test setup built model fmt clippy tests deny eval bench load soak load-alerts fuzz-api deploy chart image chart-files up
 
 CARGO ?= cargo
 LABELLED := $(wildcard tests/fixtures/classify/*.jsonl)
@@ -32,9 +32,13 @@ bench: setup ## time what is on the path of a request
 up: ## Faultline, Qdrant and Postgres in containers (needs Docker with compose)
 	docker compose up --build --wait
 
-load: setup ## requests a second and memory, beside the service that Faultline replaces (needs Python)
+load: setup ## rates beside the service that Faultline replaces, start, memory, overload, hostile clients: each with its target (needs Python, wrk)
 	$(CARGO) build --release --locked
-	benches/load.sh
+	$(PYTHON) -B benches/load.py $(PART)
+
+soak: setup ## ten minutes at half of the full rate: memory and descriptors stay as they are (needs Python, wrk)
+	$(CARGO) build --release --locked
+	$(PYTHON) -B benches/load.py soak
 
 load-alerts: setup ## a storm of 10,000 alerts: what is lost, how often each cause is diagnosed, how memory grows (needs Python)
 	$(CARGO) build --release --locked
@@ -100,6 +104,12 @@ endef
 
 deploy: built ## the chart, image, compose file, alert rules, dashboard and workflows keep their rules
 	$(PYTEST) tests/chart tests/deploy
+
+fuzz-api: export AUTH_MODES ?= none,api-key
+fuzz-api: export EXAMPLES ?= 50
+fuzz-api: export SEED := $(or $(SEED),$(shell date +%s))
+fuzz-api: built ## schemathesis over /openapi.json of a running service, with and without authentication (EXAMPLES=50, SEED)
+	$(PYTEST) tests/deploy/test_api.py
 
 chart: built ## the chart alone: rendered, linted, validated for three versions of Kubernetes
 	$(PYTEST) tests/chart

@@ -137,7 +137,7 @@ impl App {
             let _ = stopping.send(());
             signals.next().await;
         };
-        let serving = server::serve(listener, router, async { _ = stop.await }, grace);
+        let serving = server::serve(listener, router, server::most_connections(), async { _ = stop.await }, grace);
         tokio::select! {
             all_finished = serving => if all_finished {
                 info!("stopped");

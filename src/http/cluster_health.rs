@@ -12,7 +12,7 @@ use super::{
     Shared,
     accept::{self, Form},
     diagnose::{answer, now},
-    fields::{is_kubernetes_name, pointer_in},
+    fields::{is_namespace, pointer_in},
     markdown,
     problem::{Code, FieldError, Problem},
 };
@@ -52,6 +52,7 @@ fn namespaces(pairs: &[(String, String)]) -> Result<Vec<String>, Problem> {
     for (name, value) in pairs {
         let values: Vec<&str> = match name.as_str() {
             "namespace" => vec![value],
+            "namespaces" if value.is_empty() => continue,
             "namespaces" => value.split(',').map(str::trim).collect(),
             _ => {
                 refuse(name, "is not a parameter of this request");
@@ -59,7 +60,7 @@ fn namespaces(pairs: &[(String, String)]) -> Result<Vec<String>, Problem> {
             }
         };
         for value in values {
-            if value.len() > MAX_NAME_BYTES || value.contains('.') || !is_kubernetes_name(value) {
+            if !is_namespace(value) {
                 refuse(name, "must be a namespace: lower-case letters, digits and '-', at most 63 characters");
             } else if !all.iter().any(|known| known == value) {
                 all.push(value.to_owned());

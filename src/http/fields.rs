@@ -13,6 +13,9 @@ pub use crate::domain::object::is_kubernetes_name;
 /// Longest text that is read: `error_message` and `logs`.
 pub const MAX_TEXT_BYTES: usize = 256 << 10;
 
+/// Longest target: a kind, a namespace and a name.
+const MAX_TARGET_BYTES: usize = 400;
+
 /// Fields that are named as wrong in one answer.
 const MAX_ERRORS: usize = 16;
 
@@ -208,6 +211,18 @@ impl Fields {
     fn pointer_to(&self, name: &str) -> String {
         pointer_in(&self.pointer, name, MAX_NAME_BYTES)
     }
+}
+
+/// Whether `text` may be the name of a namespace: one RFC 1123 label.
+pub fn is_namespace(text: &str) -> bool {
+    text.len() <= 63 && !text.contains('.') && is_kubernetes_name(text)
+}
+
+/// Whether `text` may be NAME, KIND/NAME or KIND/NAMESPACE/NAME, as a list is asked for what is about it.
+pub fn is_target(text: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+    text.len() <= MAX_TARGET_BYTES && text.split('/').count() <= 3 && text.split('/').all(is_part)
 }
 
 /// RFC 6901 pointer in its URI fragment form to `name` within `parent`; of a longer name its first `most_bytes`.

@@ -10,7 +10,7 @@ pub enum Json {
     Null,
     Bool(bool),
     Unsigned(u64),
-    /// Negative, fractional or huge: no field takes such a number.
+    /// Negative, with a fraction, or huge: no field takes such a number.
     OtherNumber,
     Text(String),
     Array,
@@ -35,6 +35,12 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any)
     }
+}
+
+/// `16.0` is the integer 16, as JSON Schema and JavaScript have it.
+fn whole(value: f64) -> Option<u64> {
+    let is_whole = value.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&value);
+    is_whole.then(|| format!("{value}").parse().ok())?
 }
 
 struct Any;
@@ -62,8 +68,8 @@ impl<'de> Visitor<'de> for Any {
         Ok(Json::OtherNumber)
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Json, E> {
-        Ok(Json::OtherNumber)
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(whole(value).map_or(Json::OtherNumber, Json::Unsigned))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json, E> {

@@ -21,12 +21,12 @@ impl Parameters {
         Self { pairs, errors: Vec::new() }
     }
 
-    /// All values of `name`; an empty one is as good as none.
+    /// All values of `name`.
     fn take(&mut self, name: &str) -> Vec<String> {
         let (taken, left) = std::mem::take(&mut self.pairs).into_iter().partition(|(known, _)| known == name);
         self.pairs = left;
         let taken: Vec<(String, String)> = taken;
-        taken.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
+        taken.into_iter().map(|(_, value)| value).collect()
     }
 
     /// One value; `wanted` says what it must be.
@@ -43,10 +43,10 @@ impl Parameters {
         value
     }
 
-    /// Names by comma, or given more than once.
+    /// Names by comma, or given more than once. An empty list is as good as none.
     pub fn names<T>(&mut self, name: &str, known: &str, read: impl Fn(&str) -> Option<T>) -> Vec<T> {
         let mut all = Vec::new();
-        for value in self.take(name) {
+        for value in self.take(name).into_iter().filter(|value| !value.is_empty()) {
             for one in value.split(',').map(str::trim) {
                 match read(one) {
                     Some(value) if all.len() < MAX_ERRORS => all.push(value),

@@ -13,7 +13,7 @@ use super::{
     Shared, body,
     caller::Caller,
     diagnose::now,
-    fields::{Fields, is_kubernetes_name},
+    fields::{Fields, is_target},
     parameters::Parameters,
     problem::{Code, FieldError, Problem},
     request_id::RequestId,
@@ -51,9 +51,8 @@ pub async fn list(State(shared): State<Arc<Shared>>, query: QueryPairs) -> Resul
     let id = |text: &str| is_id(text).then(|| text.to_owned());
     let filter = Filter {
         status: parameters.read("status", "must be a status such as proposed", RemediationStatus::of),
-        target: parameters.read("target", "must be KIND/NAMESPACE/NAME, or KIND/NAME", |text| {
-            (text.len() <= 600 && text.split('/').all(is_kubernetes_name)).then(|| text.to_owned())
-        }),
+        target: parameters
+            .read("target", "must be KIND/NAMESPACE/NAME, or KIND/NAME", |text| is_target(text).then(|| text.to_owned())),
         incident_id: parameters.read("incident", "must be the id of an incident", id),
     };
     let limit = parameters.read("limit", "must be an integer from 1 to 200", |text| {

@@ -104,7 +104,8 @@ pub fn layer(settings: &LogSettings, redactor: &Arc<Redactor>) -> (Box<dyn Layer
         let LogLevel(level) = level.parse()?;
         handle.reload(EnvFilter::new(level)).map_err(|error| error.to_string())
     });
-    let filter = filter_fn(tracing::Metadata::is_event).and(level);
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a method's path has one lifetime, and a filter wants any")]
+    let filter = filter_fn(|metadata| metadata.is_event()).and(level);
     let log = tracing_subscriber::fmt::layer().with_writer(CleanLog(Arc::clone(redactor)));
     let log = match form {
         LogFormat::Json => {

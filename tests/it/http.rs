@@ -8,4 +8,5 @@ mod log_level;
 mod manners;
 mod pages;
 mod refusals;
+mod schema;
 mod socket;

@@ -137,14 +137,14 @@ async fn the_caller_and_the_sampler_decide_what_is_recorded() {
     let collector = Collector::start().await;
     let unsampled = format!("traceparent: {}\r\n", PARENT.replace("-01", "-00"));
     let all = serving(&collector.url, &[]);
-    all.post_with("/diagnose", &unsampled, QUESTION).await;
+    all.post("/diagnose", &unsampled, QUESTION).await;
     all.stopped().await;
     let none = serving(&collector.url, &["--otel-traces-sampler=parentbased_traceidratio", "--otel-traces-sampler-arg=0"]);
-    none.post("/diagnose", QUESTION).await;
+    none.post("/diagnose", "", QUESTION).await;
     none.stopped().await;
     assert!(collector.spans().await.is_empty(), "{:#?}", collector.spans().await);
     let sampled = serving(&collector.url, &["--otel-traces-sampler=parentbased_always_off"]);
-    sampled.post_with("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
+    sampled.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
     // What waits when it is asked to stop is sent before it ends.
     sampled.stopped().await;
     assert_eq!(named(&collector.spans().await, "POST /diagnose").trace, TRACE);
@@ -161,7 +161,7 @@ async fn the_log_names_the_trace_also_where_none_is_exported() {
     let model = FakeModel::openai(serde_json::json!({"nothing": "of use"})).await;
     let (url, key) = (format!("--openai-base-url={}", model.url()), format!("--openai-api-key={}", model::KEY));
     let off = serving("", &["--log-level=debug", &url, &key]);
-    off.post_with("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
+    off.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
     off.post("/diagnose", QUESTION).await;
     let asked = model.asked().await;
     assert_eq!(asked[0].headers.get("traceparent").expect("a parent"), PARENT, "passed on as it came");

@@ -2,7 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::{fields::is_kubernetes_name, parameters::Parameters, problem::Problem};
+use super::super::{
+    fields::{is_namespace, is_target},
+    parameters::Parameters,
+    problem::Problem,
+};
 use crate::{
     domain::{
         incident::{Cursor, IncidentFilter, Status},
@@ -15,8 +19,6 @@ const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 /// Longest search, in characters.
 const SEARCH_CHARACTERS: usize = 256;
-/// Longest target: a kind, a namespace and a name.
-const TARGET_BYTES: usize = 400;
 /// The window of figures where none is given.
 const WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 const SEVERITIES: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
@@ -29,21 +31,20 @@ pub fn list(pairs: Vec<(String, String)>) -> Result<(IncidentFilter, Listed), Pr
         statuses,
         severities: parameters.names("severity", "CRITICAL, HIGH, MEDIUM or LOW", severity),
         category: parameters.read("category", "must be a category such as OOMKilled", |text| {
-            let is_category = text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let is_category = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
             is_category.then(|| text.to_owned())
         }),
         namespace: parameters
-            .read("namespace", "must be the name of a namespace", |text| is_kubernetes_name(text).then(|| text.to_owned())),
-        target: parameters.read("target", "must be NAME, KIND/NAME or KIND/NAMESPACE/NAME", |text| {
-            let parts: Vec<&str> = text.split('/').collect();
-            let is_target = text.len() <= TARGET_BYTES && parts.len() <= 3 && parts.iter().all(|part| is_kubernetes_name(part));
-            is_target.then(|| text.to_owned())
-        }),
+            .read("namespace", "must be the name of a namespace", |text| is_namespace(text).then(|| text.to_owned())),
+        target: parameters
+            .read("target", "must be NAME, KIND/NAME or KIND/NAMESPACE/NAME", |text| is_target(text).then(|| text.to_owned())),
         since: parameters.time("since"),
         until: parameters.time("until"),
-        text: parameters.read("q", "must have at most 256 characters", |text| {
-            (text.chars().count() <= SEARCH_CHARACTERS).then(|| text.to_owned())
-        }),
+        text: parameters
+            .read("q", "must have at most 256 characters", |text| {
+                (text.chars().count() <= SEARCH_CHARACTERS).then(|| text.to_owned())
+            })
+            .filter(|text| !text.is_empty()),
     };
     let limit = parameters.read("limit", "must be an integer from 1 to 200", |text| {
         text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit))

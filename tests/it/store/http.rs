@@ -166,3 +166,25 @@ async fn without_a_store_there_are_reasons_and_everything_else_works() {
     let off = TestApp::new();
     assert_eq!(off.get("/incidents").await.problem().1, "no-store");
 }
+
+#[tokio::test]
+async fn a_parameter_without_a_value_is_refused_unless_nothing_is_a_value() {
+    let bed = Bed::sqlite().await;
+    let app = app(&bed);
+    record(&bed, "api", 0).await;
+    for name in ["since", "until", "limit", "cursor", "category", "namespace", "target"] {
+        assert_eq!(app.get(&format!("/incidents?{name}=")).await.problem().2, [format!("#/{name}")]);
+    }
+    assert_eq!(app.get("/incidents/stats?until=").await.problem().2, ["#/until"]);
+    for namespace in ["a.b".to_owned(), "0".repeat(64)] {
+        assert_eq!(app.get(&format!("/incidents?namespace={namespace}")).await.problem().2, ["#/namespace"], "{namespace}");
+    }
+    for query in ["q=", "status=", "severity=", "target=deployment/api"] {
+        let found = app.get(&format!("/incidents?{query}")).await.json();
+        assert_eq!(found["incidents"].as_array().map(Vec::len), Some(1), "{query}");
+    }
+    // Nothing is called so, and it is no mistake to ask.
+    for target in ["0".repeat(400), "deployment/shop/".to_owned() + &"a.".repeat(150) + "a", "-".to_owned()] {
+        assert_eq!(app.get(&format!("/incidents?target={target}")).await.json()["incidents"], json!([]), "{target}");
+    }
+}
