@@ -50,9 +50,8 @@ pub async fn list(State(shared): State<Arc<Shared>>, query: QueryPairs) -> Resul
     let id = |text: &str| is_id(text).then(|| text.to_owned());
     let filter = Filter {
         status: parameters.read("status", "must be a status such as proposed", RemediationStatus::of),
-        target: parameters.read("target", "must be KIND/NAMESPACE/NAME, or KIND/NAME", |text| {
-            is_target(text).then(|| text.to_owned())
-        }),
+        target: parameters
+            .read("target", "must be KIND/NAMESPACE/NAME, or KIND/NAME", |text| is_target(text).then(|| text.to_owned())),
         incident_id: parameters.read("incident", "must be the id of an incident", id),
     };
     let limit = parameters.read("limit", "must be an integer from 1 to 200", |text| {

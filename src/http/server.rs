@@ -81,13 +81,7 @@ fn descriptors(limits: &str) -> Option<usize> {
 
 /// Serves `most` connections at a time until `stop` is done; one more waits in the queue of the system. Then lets requests in work finish
 /// for at most `grace`. Tells whether all did.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    most: usize,
-    stop: impl Future<Output = ()>,
-    grace: Duration,
-) -> bool {
+pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: impl Future<Output = ()>, grace: Duration) -> bool {
     let places = Arc::new(Semaphore::new(most));
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -110,7 +104,8 @@ pub async fn serve(
         let is_crowded = places.available_permits() < most / 2;
         let service = TowerToHyperService::new(Extension(ConnectInfo(peer)).layer(router.clone()));
         let stream = TokioIo::new(Impatient::new(quick(stream), STALL_DEADLINE));
-        let connection = builder(if is_crowded { CROWDED_HEAD_DEADLINE } else { HEAD_DEADLINE }).serve_connection(stream, service);
+        let connection =
+            builder(if is_crowded { CROWDED_HEAD_DEADLINE } else { HEAD_DEADLINE }).serve_connection(stream, service);
         let connection = connections.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -36,9 +36,8 @@ pub fn list(pairs: Vec<(String, String)>) -> Result<(IncidentFilter, Listed), Pr
         }),
         namespace: parameters
             .read("namespace", "must be the name of a namespace", |text| is_namespace(text).then(|| text.to_owned())),
-        target: parameters.read("target", "must be NAME, KIND/NAME or KIND/NAMESPACE/NAME", |text| {
-            is_target(text).then(|| text.to_owned())
-        }),
+        target: parameters
+            .read("target", "must be NAME, KIND/NAME or KIND/NAMESPACE/NAME", |text| is_target(text).then(|| text.to_owned())),
         since: parameters.time("since"),
         until: parameters.time("until"),
         text: parameters
