@@ -41,11 +41,11 @@ def row(what, figure, target, holds):
 class Told:
     """What wrk measured."""
 
-    def __init__(self, port, path, *, keys=(), seconds=SECONDS_EACH, connections=16, repeat=False, delay_ms=0):
+    def __init__(self, port, path, *, keys=(), seconds=SECONDS_EACH, connections=16, repeat=False, named=False, delay_ms=0):
         environment = {**os.environ, "ROUTE": path, "KEYS": ",".join(keys), "DELAY_MS": str(delay_ms)}
-        environment.pop("REPEAT", None)
-        if repeat:
-            environment["REPEAT"] = "1"
+        for name, is_set in (("REPEAT", repeat), ("NAMED", named)):
+            environment.pop(name, None)
+            environment.update({name: "1"} if is_set else {})
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", HERE / "load.lua", f"http://127.0.0.1:{port}"]
         told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
         figures = re.search(r"^TOLD (.*)$", told, re.M)[1].split()
@@ -55,16 +55,19 @@ class Told:
 
 def rates():
     with Faultline(keys=8) as ours, FirstGeneration() as first:
-        for path in PATHS:
+        for path, named in [("/diagnose", False), ("/diagnose", True), ("/suggest-runbook", False)]:
             for repeat in (False, True):
                 both = {ours: [], first: []}
                 for _ in range(ROUNDS):
                     for one, figures in both.items():
-                        figures.append(Told(one.port, path, keys=one.keys, repeat=repeat))
+                        figures.append(Told(one.port, path, keys=one.keys, repeat=repeat, named=named))
                 rate = {one: statistics.median(figure.rate for figure in figures) for one, figures in both.items()}
                 ratio = statistics.median(mine.rate / theirs.rate for mine, theirs in zip(both[ours], both[first]))
                 texts = "one text again" if repeat else "distinct texts"
-                row(f"{path}, {texts}: requests/s (first generation)", f"{rate[ours]:.0f} ({rate[first]:.0f}), {ratio:.1f} times", f">= {LEAST_RATIO:g} times", ratio >= LEAST_RATIO)
+                figure = f"{rate[ours]:.0f} ({rate[first]:.0f}), {ratio:.1f} times"
+                # The first generation remembers nothing, so what is recorded has no like there.
+                target, holds = ("", None) if named else (f">= {LEAST_RATIO:g} times", ratio >= LEAST_RATIO)
+                row(f"{path}{', recorded' if named else ''}, {texts}: requests/s", figure, target, holds)
                 p99 = statistics.median(figure.p99_ms for figure in both[ours])
                 theirs = statistics.median(figure.p99_ms for figure in both[first])
                 row("    p99 at full rate, 16 connections, ms", f"{p99:.1f} ({theirs:.1f})", "< 100", p99 < 100)
@@ -103,14 +106,14 @@ def memory():
 
 def soak():
     with Faultline(keys=8) as ours:
-        full = statistics.median(Told(ours.port, "/diagnose", keys=ours.keys, seconds=5).rate for _ in range(3))
+        full = statistics.median(Told(ours.port, "/diagnose", keys=ours.keys, named=True, seconds=5).rate for _ in range(3))
         connections, half = 64, full / 2
         part = max(10, SOAK_SECONDS // 10)
         began, seen, wrong, requests, slowest = time.monotonic(), [], 0, 0, 0.0
         delay_ms = connections / half * 1000
         while time.monotonic() - began < SOAK_SECONDS:
             path = PATHS[len(seen) % 2] if len(seen) % 4 == 3 else "/diagnose"
-            told = Told(ours.port, path, keys=ours.keys, seconds=part, connections=connections, delay_ms=max(1, round(delay_ms)))
+            told = Told(ours.port, path, keys=ours.keys, named=path == "/diagnose", seconds=part, connections=connections, delay_ms=max(1, round(delay_ms)))
             delay_ms = max(1.0, delay_ms * (told.rate / half if path == "/diagnose" else 1))
             seen.append((ours.resident_mib(), ours.descriptors()))
             wrong, requests, slowest = wrong + told.wrong, requests + told.requests, max(slowest, told.p99_ms)

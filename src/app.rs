@@ -9,7 +9,7 @@ mod remediations;
 use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
-use tokio::{net::TcpListener, time::interval};
+use tokio::time::interval;
 use tracing::{info, warn};
 
 use crate::{
@@ -106,7 +106,7 @@ impl App {
         let settings = self.settings.http;
         let (host, port) = (settings.app_host.clone(), settings.app_port);
         let listen_error = |source| StartError::Listen { host: host.clone(), port, source };
-        let listener = TcpListener::bind((host.as_str(), port)).await.map_err(listen_error)?;
+        let listener = server::listen(&host, port).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
         let mut signals = Signals::new().map_err(|source| StartError::Signals { source })?;
         let (lifecycle, grace) = (settings.lifecycle.clone(), settings.shutdown_grace());

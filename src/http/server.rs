@@ -4,7 +4,7 @@
 
 mod impatient;
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Extension, Router, extract::ConnectInfo};
 use hyper::server::conn::http1;
@@ -14,7 +14,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     sync::Semaphore,
 };
 use tower::Layer;
@@ -37,11 +37,35 @@ const MAX_HEAD_BYTES: usize = 32 << 10;
 /// Connections at the same time, where there are descriptors for them.
 const MOST_CONNECTIONS: usize = 16_384;
 
+/// Connections that the system holds until they are accepted. With the 128 of the standard library, the rest of a burst waits for seconds.
+const BACKLOG: u32 = 4096;
+
 /// File descriptors that are left for everything else: the cluster, the store, files, models.
 const OTHER_DESCRIPTORS: usize = 256;
 
 /// Pause after an accept that failed for lack of file descriptors or the like.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Listens on the first address of `host` that can be listened on.
+pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut why = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in lookup_host((host, port)).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of the process before, which the system still remembers, are no hindrance.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// How many connections fit into this process.
 pub fn most_connections() -> usize {

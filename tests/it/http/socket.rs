@@ -169,3 +169,15 @@ async fn what_is_not_http_ends_its_connection_and_no_other() {
     write(&neighbour, ALIVE).await;
     assert!(read_until(&neighbour, "\"ok\"").await.starts_with("HTTP/1.1 200"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_connections_waits_in_the_queue_and_not_for_a_second_try() {
+    let listener = server::listen("127.0.0.1", 0).await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let mut burst = Vec::new();
+    for number in 0..1000 {
+        let connecting = tokio::time::timeout(Duration::from_millis(900), TcpStream::connect(address));
+        burst.push(connecting.await.unwrap_or_else(|_| panic!("connection {number} was not taken")).expect("a connection"));
+    }
+    assert!(server::listen("127.0.0.1", address.port()).await.is_err(), "it is taken");
+}
