@@ -162,7 +162,7 @@ async fn the_log_names_the_trace_also_where_none_is_exported() {
     let (url, key) = (format!("--openai-base-url={}", model.url()), format!("--openai-api-key={}", model::KEY));
     let off = serving("", &["--log-level=debug", &url, &key]);
     off.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
-    off.post("/diagnose", QUESTION).await;
+    off.post("/diagnose", "", QUESTION).await;
     let asked = model.asked().await;
     assert_eq!(asked[0].headers.get("traceparent").expect("a parent"), PARENT, "passed on as it came");
     assert!(asked.iter().all(|request| request.headers.contains_key("traceparent")));
@@ -181,10 +181,10 @@ async fn the_log_names_the_trace_also_where_none_is_exported() {
 async fn a_collector_that_is_away_or_silent_holds_nothing_up() {
     let away = serving("http://127.0.0.1:9", &[]);
     for _ in 0..3 {
-        assert!(away.post("/diagnose", QUESTION).await.starts_with("HTTP/1.1 200"));
+        assert!(away.post("/diagnose", "", QUESTION).await.starts_with("HTTP/1.1 200"));
     }
     while !away.log().contains("traces were lost") {
-        assert!(away.post("/diagnose", QUESTION).await.starts_with("HTTP/1.1 200"));
+        assert!(away.post("/diagnose", "", QUESTION).await.starts_with("HTTP/1.1 200"));
     }
     let told = away.get("/metrics").await;
     assert!(told.contains(r#"faultline_trace_spans_total{outcome="failed"}"#), "{told}");
@@ -194,7 +194,7 @@ async fn a_collector_that_is_away_or_silent_holds_nothing_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let serving = serving(&url, &[]);
-    assert!(serving.post("/diagnose", QUESTION).await.starts_with("HTTP/1.1 200"));
+    assert!(serving.post("/diagnose", "", QUESTION).await.starts_with("HTTP/1.1 200"));
     serving.stopped().await;
 }
 
