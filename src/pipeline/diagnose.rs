@@ -104,13 +104,14 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
         "faultline.mode" = field::Empty,
         "faultline.gaps" = field::Empty
     );
-    diagnosed(stages, question, pass).instrument(span).await
+    // One future of many reads is large: its parts are kept apart, or a thread's stack is too small for it in a build for tests.
+    Box::pin(diagnosed(stages, question, pass)).instrument(span).await
 }
 
 async fn diagnosed(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
-    let (diagnosis, target) = answered(stages, question, pass).await;
-    let diagnosis = stage("record", record::record(stages, diagnosis, &target)).await;
-    let diagnosis = stage("remediate", remediate::offer(stages, diagnosis, target.namespace.as_deref())).await;
+    let (diagnosis, target) = Box::pin(answered(stages, question, pass)).await;
+    let diagnosis = stage("record", Box::pin(record::record(stages, diagnosis, &target))).await;
+    let diagnosis = stage("remediate", Box::pin(remediate::offer(stages, diagnosis, target.namespace.as_deref()))).await;
     let span = Span::current();
     span.record("faultline.category", diagnosis.error_category.as_str());
     span.record("faultline.mode", diagnosis.mode.as_str());
@@ -121,16 +122,16 @@ async fn diagnosed(stages: &Stages, question: &Question, pass: Pass) -> Diagnosi
 /// The diagnosis, and what it is about.
 async fn answered(stages: &Stages, question: &Question, mut pass: Pass) -> (Diagnosis, Target) {
     let Some(reader) = stages.cluster.reader(look::budget(&stages.cluster)) else {
-        return (from_text(stages, question, pass).await, question.target.clone());
+        return (Box::pin(from_text(stages, question, pass)).await, question.target.clone());
     };
     let mut timings = Timings::start();
     let heard = listen(stages, question);
     timings.lap("classify");
     let now = stages.cluster.now(pass.now);
-    let health = async {
+    let health = Box::pin(async {
         if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
-    };
-    let looking = look::look(stages, question, heard, &reader, &mut pass.redaction, now);
+    });
+    let looking = Box::pin(look::look(stages, question, heard, &reader, &mut pass.redaction, now));
     let (looked, cluster_health) = async { tokio::join!(looking, health) }.instrument(stage::span("collect")).await;
     timings.lap("collect");
     let target = looked.target.clone();
@@ -199,7 +200,7 @@ async fn answer(stages: &Stages, question: &Question, mut looked: Looked, mut ti
             parameters: &found.parameters,
             scope: scope.as_ref(),
         };
-        answer = consult::consult(stages, model, &case, answer, pass).instrument(stage::span("model")).await;
+        answer = Box::pin(consult::consult(stages, model, &case, answer, pass)).instrument(stage::span("model")).await;
         listener.tell(Progress::Asked(&answer.llm));
         timings.lap("model");
     } else if stages.model.is_some() {

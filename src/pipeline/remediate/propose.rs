@@ -151,7 +151,7 @@ pub(super) async fn allowed(stages: &Stages, action: &Action, now: Timestamp) ->
         return Err(NotDone::Forbidden(Box::new(first)));
     }
     let reader = reader(stages)?;
-    let plan = remediate::plan(action, &look(stages, &reader, now)).await.map_err(|why| refused(stages, why))?;
+    let plan = Box::pin(remediate::plan(action, &look(stages, &reader, now))).await.map_err(|why| refused(stages, why))?;
     let known = PolicyQuestion { labels: &plan.labels, labels_known: true, magnitude: plan.magnitude, ..before };
     match Clearance::of(action, stages.policy.judge(&known)) {
         Ok(clearance) => Ok((plan.cleaned(|text| clean(stages, text)), clearance)),
