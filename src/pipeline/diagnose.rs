@@ -104,7 +104,7 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
         "faultline.mode" = field::Empty,
         "faultline.gaps" = field::Empty
     );
-    diagnosed(stages, question, pass).instrument(span).await
+    Box::pin(diagnosed(stages, question, pass)).instrument(span).await
 }
 
 async fn diagnosed(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
@@ -131,7 +131,7 @@ async fn answered(stages: &Stages, question: &Question, mut pass: Pass) -> (Diag
         if question.include_cluster_health { Some(cluster_health::cluster_health(stages, &[], pass.now).await) } else { None }
     };
     let looking = look::look(stages, question, heard, &reader, &mut pass.redaction, now);
-    let (looked, cluster_health) = async { tokio::join!(looking, health) }.instrument(stage::span("collect")).await;
+    let (looked, cluster_health) = Box::pin(async { tokio::join!(looking, health) }).instrument(stage::span("collect")).await;
     timings.lap("collect");
     let target = looked.target.clone();
     let answer = Answer { cluster_health, ..answer(stages, question, looked, timings, &mut pass).await };
@@ -199,7 +199,7 @@ async fn answer(stages: &Stages, question: &Question, mut looked: Looked, mut ti
             parameters: &found.parameters,
             scope: scope.as_ref(),
         };
-        answer = consult::consult(stages, model, &case, answer, pass).instrument(stage::span("model")).await;
+        answer = Box::pin(consult::consult(stages, model, &case, answer, pass)).instrument(stage::span("model")).await;
         listener.tell(Progress::Asked(&answer.llm));
         timings.lap("model");
     } else if stages.model.is_some() {

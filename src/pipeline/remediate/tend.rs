@@ -94,10 +94,14 @@ async fn step(stages: &Stages, store: &Store, id: &str, now: Timestamp) -> Resul
             if let Some(other) = other.filter(|other| other.id != found.id && is_begun(other.status)) {
                 return Err(NotDone::Busy(format!("{} is being remediated already: {}", found.proposal.target, other.id)));
             }
-            carry_out::carry_out(stages, store, found, now).instrument(stage::remediation("apply", id)).await
+            Box::pin(carry_out::carry_out(stages, store, found, now)).instrument(stage::remediation("apply", id)).await
         }
-        RemediationStatus::Applying => look_up(stages, store, found, now).instrument(stage::remediation("look up", id)).await,
-        RemediationStatus::Applied => check(stages, store, found, now).instrument(stage::remediation("verify", id)).await,
+        RemediationStatus::Applying => {
+            Box::pin(look_up(stages, store, found, now)).instrument(stage::remediation("look up", id)).await
+        }
+        RemediationStatus::Applied => {
+            Box::pin(check(stages, store, found, now)).instrument(stage::remediation("verify", id)).await
+        }
         RemediationStatus::Proposed
         | RemediationStatus::Rejected
         | RemediationStatus::Expired

@@ -60,7 +60,7 @@ impl Serving {
     pub async fn get_with(&self, path: &str, head: &str) -> String {
         self.ask(format!(
             "GET {path} HTTP/1.1
-host: a
+host: localhost
 connection: close
 {head}
 "
@@ -92,7 +92,7 @@ connection: close
         let more = head;
         let head = format!(
             "POST {path} HTTP/1.1
-host: a
+host: localhost
 connection: close
 content-type: application/json"
         );
