@@ -1,11 +1,12 @@
 //! The process: its chosen parts, made once from the settings, and its life from start to drain.
 
 pub mod alerts;
+mod alone;
 mod callers;
 mod records;
 mod remediations;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
 
 use quick_cache::sync::Cache;
 use tokio::{net::TcpListener, time::interval};
@@ -38,6 +39,8 @@ use crate::{
 pub struct App {
     pub settings: Settings,
     pub stages: Arc<Stages>,
+    /// Held as long as the process serves.
+    _alone: Option<File>,
 }
 
 /// Why the process cannot start; each names the setting or file to mend.
@@ -92,8 +95,9 @@ impl App {
         }
         stages.remediator = remediator(&settings.remediate);
         stages.records = Arc::new(records(&settings.store.place).await?);
+        let alone = alone::alone(stages.records.place())?;
         stages.alerts = Arc::new(Intake::new(settings.alerts.alert_queue_size as usize));
-        Ok(Self { settings, stages: Arc::new(stages) })
+        Ok(Self { settings, stages: Arc::new(stages), _alone: alone })
     }
 
     /// Serves until SIGTERM or SIGINT, then lets requests in work finish. A second signal ends it at once.

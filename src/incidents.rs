@@ -98,6 +98,11 @@ impl Records {
         Ok(Self { place, opened: RwLock::new(opened) })
     }
 
+    /// Where it is, or would be.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// `None` = there is none now.
     pub fn store(&self) -> Option<Store> {
         match &*self.opened.read().unwrap_or_else(PoisonError::into_inner) {

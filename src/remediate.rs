@@ -37,10 +37,15 @@ pub use self::{
 
 use crate::domain::action::{Action, Change};
 
+/// Whether such an action can be done to such a target at all, whatever the cluster looks like.
+pub fn may_be_planned(action: &Action, bounds: &Bounds) -> Result<(), Refusal> {
+    checks::kind_fits(action)?;
+    checks::namespace_is_open(&action.target, bounds)
+}
+
 /// Looks at the target and plans the action, or says why it may not be done.
 pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
-    checks::kind_fits(action)?;
-    checks::namespace_is_open(&action.target, look.bounds)?;
+    may_be_planned(action, look.bounds)?;
     match &action.change {
         Change::EvictPod | Change::DeletePod => pod::plan(action, look).await,
         Change::DeleteFailedPods => failed_pods::plan(action, look).await,

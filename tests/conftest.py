@@ -59,3 +59,8 @@ def secret_settings(program):
 @pytest.fixture(scope="session")
 def reader_rules(program):
     return json.loads(told(program, "rbac"))["rules"]
+
+
+@pytest.fixture(scope="session")
+def writer_rules(program):
+    return json.loads(told(program, "rbac", "--remediation"))["rules"]

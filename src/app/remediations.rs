@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::{
     pipeline::{
         Stages,
-        remediate::{Remediator, tend},
+        remediate::{Remediator, begin_counting, tend},
     },
     remediate::{Mode, RemediateSettings},
 };
@@ -30,9 +30,10 @@ pub fn remediator(settings: &RemediateSettings) -> Remediator {
 
 /// Tends what is under way until the process ends.
 pub async fn keep(stages: Arc<Stages>) {
-    if stages.remediator.settings.remediation_mode < Mode::Approve {
+    if stages.remediator.settings.remediation_mode == Mode::Off {
         return;
     }
+    begin_counting();
     loop {
         let wait = match tend(&stages, now()).await {
             Ok(0) => LOOK_EVERY,

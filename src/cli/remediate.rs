@@ -189,8 +189,8 @@ async fn apply(stages: &Arc<Stages>, arguments: &ApplyArguments) -> Result<Outco
         }
         tokio::time::sleep(LOOK_EVERY).await;
         shown = match remediate::tend_one(stages, shown.id(), now()).await {
-            // A service looks after it as well.
-            Err(NotDone::Busy(_)) => remediate::read(stages, shown.id()).await.map_err(refused)?,
+            // A service looks after it as well, or the cluster is away for a while.
+            Err(NotDone::Busy(_) | NotDone::NoCluster(_)) => remediate::read(stages, shown.id()).await.map_err(refused)?,
             other => other.map_err(refused)?,
         };
     }

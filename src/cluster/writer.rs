@@ -109,7 +109,7 @@ impl Writer {
         let body = json!({
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": format!("{}.faultline-", wire::bounded(&target.name, 200)), "namespace": namespace},
+            "metadata": {"generateName": format!("{}.faultline-", wire::bounded(&target.name, 200).trim_end_matches(['-', '.'])), "namespace": namespace},
             "involvedObject": {
                 "apiVersion": api_version, "kind": api_kind(target.kind), "name": target.name,
                 "namespace": target.namespace, "uid": report.uid,
@@ -188,11 +188,10 @@ impl Writer {
             let code = answer.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok()).unwrap_or(500);
             return Err(WriteError::Refused { status: code, message });
         }
-        let message = answer
-            .get("message")
-            .and_then(Value::as_str)
-            .map(wire::short)
-            .unwrap_or_else(|| wire::short(&String::from_utf8_lossy(&bytes[..bytes.len().min(300)])));
+        let message = match answer.get("message").and_then(Value::as_str) {
+            Some(message) => wire::short(message),
+            None => wire::short(&String::from_utf8_lossy(&bytes[..bytes.len().min(300)])),
+        };
         Err(match status {
             StatusCode::CONFLICT => WriteError::Conflict(message),
             StatusCode::NOT_FOUND => WriteError::Gone,

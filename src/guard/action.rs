@@ -256,14 +256,18 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, NotAnAction> {
 
 /// A label of RFC 1123: `shop`, `team-a`.
 fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_part(text)
+}
+
+/// What stands between the dots of a name; Kubernetes bounds the length of the whole alone.
+fn is_part(text: &str) -> bool {
     let is_edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    text.len() <= 63
-        && is_edge(text.as_bytes().first())
+    is_edge(text.as_bytes().first())
         && is_edge(text.as_bytes().last())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// A subdomain of RFC 1123: `api`, `node-a.example.com`.
 fn is_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_label)
+    text.len() <= 253 && text.split('.').all(is_part)
 }

@@ -82,10 +82,9 @@ fn install() -> Option<PrometheusHandle> {
     describe_counter!("faultline_alert_diagnoses_total", "Diagnoses made for alerts, by how they ended");
     describe_counter!("faultline_alerts_given_up_total", "Alerts that could not be dealt with after several tries");
     describe_histogram!("faultline_alert_lag_seconds", "Seconds from the queue to an incident, for each alert");
-    describe_counter!(
-        "faultline_remediations_total",
-        "Actions by what became of them; one action is counted at each of its steps"
-    );
+    describe_counter!("faultline_remediations_total", "Remediations by action, and by what became of them");
+    describe_gauge!("faultline_remediations_open", "Remediations that wait, are in work, or are stuck, in the store");
+    describe_gauge!("faultline_remediation_paused", "1 while nothing is decided or begun, else 0");
     describe_histogram!("faultline_stage_duration_seconds", "Seconds that one stage of a diagnosis took");
     describe_counter!("faultline_cache_lookups_total", "Questions whose answer may be remembered, by whether it was");
     describe_counter!("faultline_retrievals_total", "Searches for runbooks, by what they went by and whether any runbook fits");

@@ -87,6 +87,7 @@ pub async fn propose(State(shared): State<Arc<Shared>>, request: Request) -> Res
     fields.close()?;
     let action = match (&command, action) {
         (Some(command), None) => remediate::action_of(command, namespace.as_deref()).map_err(|why| wrong("command", &why))?,
+        (None, Some(_)) if namespace.is_some() => return Err(wrong("namespace", "belongs to a command; an action has its own")),
         (None, Some(action)) => {
             let action = action.map_err(|(pointer, why)| wrong(pointer, &why))?;
             remediate::is_possible(&action).map_err(|why| wrong("action", &why))?;
@@ -102,7 +103,8 @@ pub async fn propose(State(shared): State<Arc<Shared>>, request: Request) -> Res
         incident_id,
         request_id: Some(RequestId::from_extensions(&parts.extensions).as_str().to_owned()),
     };
-    let made = within(&shared, remediate::propose(&shared.stages, &wish, now())).await?;
+    let stages = Arc::clone(&shared.stages);
+    let made = to_its_end(&shared, async move { remediate::propose(&stages, &wish, now()).await }).await?;
     let mut response = shown(&made)?;
     *response.status_mut() = StatusCode::CREATED;
     let place = HeaderValue::try_from(format!("/remediations/{}", made.id())).map_err(|_| Problem::of(Code::Internal))?;
@@ -114,33 +116,33 @@ pub async fn approve(State(shared): State<Arc<Shared>>, id: IdPath, request: Req
     let Decision { id, etag, by, .. } = decision(&shared, id, request).await?;
     let etag = etag?;
     let stages = Arc::clone(&shared.stages);
-    // What is begun goes on, also when the client does not wait for it.
-    let doing = tokio::spawn(trace::here(async move { remediate::approve(&stages, &id, &etag, &by, now()).await }));
-    shown(&within(&shared, async { doing.await.unwrap_or(Err(NotDone::Failed)) }).await?)
+    shown(&to_its_end(&shared, async move { remediate::approve(&stages, &id, &etag, &by, now()).await }).await?)
 }
 
 pub async fn reject(State(shared): State<Arc<Shared>>, id: IdPath, request: Request) -> Result<Response, Problem> {
     let Decision { id, etag, by, why } = decision(&shared, id, request).await?;
     let etag = etag?;
-    shown(&within(&shared, remediate::reject(&shared.stages, &id, &etag, &by, &why, now())).await?)
+    let stages = Arc::clone(&shared.stages);
+    shown(&to_its_end(&shared, async move { remediate::reject(&stages, &id, &etag, &by, &why, now()).await }).await?)
 }
 
 pub async fn undo(State(shared): State<Arc<Shared>>, id: IdPath, request: Request) -> Result<Response, Problem> {
     let Decision { id, by, .. } = decision(&shared, id, request).await?;
     let stages = Arc::clone(&shared.stages);
-    let doing = tokio::spawn(trace::here(async move { remediate::undo(&stages, &id, &by, now()).await }));
-    shown(&within(&shared, async { doing.await.unwrap_or(Err(NotDone::Failed)) }).await?)
+    shown(&to_its_end(&shared, async move { remediate::undo(&stages, &id, &by, now()).await }).await?)
 }
 
 pub async fn pause(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
     let Words { by, why } = words(&shared, request).await?;
     let why = if why.is_empty() { "somebody paused it".to_owned() } else { why };
-    json(&within(&shared, remediate::pause(&shared.stages, &why, &by, now())).await?)
+    let stages = Arc::clone(&shared.stages);
+    json(&to_its_end(&shared, async move { remediate::pause(&stages, &why, &by, now()).await }).await?)
 }
 
 pub async fn resume(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
     let Words { by, .. } = words(&shared, request).await?;
-    json(&within(&shared, remediate::resume(&shared.stages, &by, now())).await?)
+    let stages = Arc::clone(&shared.stages);
+    json(&to_its_end(&shared, async move { remediate::resume(&stages, &by, now()).await }).await?)
 }
 
 /// Who says what.
@@ -204,6 +206,15 @@ fn action(fields: &mut Fields) -> Result<Action, Wrong> {
         target_kind.as_deref().and_then(Kind::of).ok_or_else(|| ("action/target/kind", "is required".to_owned()))?;
     let target_name = target_name.ok_or_else(|| ("action/target/name", "is required".to_owned()))?;
     let needs = |field: &'static str| (field, "is required for this action".to_owned());
+    let is_given = [
+        ("action/replicas", replicas.is_some(), ActionKind::Scale),
+        ("action/to_revision", to_revision.is_some(), ActionKind::RolloutUndo),
+        ("action/container", container.is_some(), ActionKind::RaiseMemoryLimit),
+        ("action/limit", limit.is_some(), ActionKind::RaiseMemoryLimit),
+    ];
+    if let Some((field, ..)) = is_given.into_iter().find(|(_, is_given, of)| *is_given && *of != kind) {
+        return Err((field, "is no part of this action".to_owned()));
+    }
     let change = match kind {
         ActionKind::EvictPod => Change::EvictPod,
         ActionKind::DeletePod => Change::DeletePod,
@@ -242,6 +253,15 @@ fn known_form(id: IdPath) -> Result<String, Problem> {
     if is_id(&id) { Ok(id) } else { Err(Problem::of(Code::RemediationNotFound)) }
 }
 
+/// What is begun goes on, also when the client does not wait for it.
+async fn to_its_end<T: Send + 'static>(
+    shared: &Shared,
+    doing: impl Future<Output = Result<T, NotDone>> + Send + 'static,
+) -> Result<T, Problem> {
+    let doing = tokio::spawn(trace::here(doing));
+    within(shared, async { doing.await.unwrap_or(Err(NotDone::Failed)) }).await
+}
+
 async fn within<T>(shared: &Shared, doing: impl Future<Output = Result<T, NotDone>>) -> Result<T, Problem> {
     let done = tokio::time::timeout(shared.work_deadline, doing).await.map_err(|_| Problem::of(Code::Timeout))?;
     done.map_err(|not_done| {
@@ -253,6 +273,7 @@ async fn within<T>(shared: &Shared, doing: impl Future<Output = Result<T, NotDon
             NotDone::Refused(_) | NotDone::CannotUndo(_) => Code::RemediationRefused,
             NotDone::Forbidden(_) => Code::PolicyForbids,
             NotDone::NotFound => Code::RemediationNotFound,
+            NotDone::NoIncident => return wrong("incident_id", "is not the id of an incident that is kept"),
             NotDone::Changed(_) => Code::RemediationChanged,
             NotDone::NotSeen => Code::EtagMismatch,
             NotDone::Expired => Code::RemediationExpired,

@@ -58,4 +58,15 @@ impl Budgets<'_> {
         work.commit().await?;
         Ok(Spent::Yes)
     }
+
+    /// Takes one spending back that was made `at`, of each budget that has it: what it was for was not even begun.
+    pub async fn give_back(&self, bounds: &[Bound], at: Timestamp) -> Result<(), StoreError> {
+        let mut work = self.database.write().await?;
+        work.lock("budgets").await?;
+        for bound in bounds {
+            let take_back = "DELETE FROM spendings WHERE id = (SELECT id FROM spendings WHERE budget = $1 AND at = $2 LIMIT 1)";
+            work.run(take_back, values![&bound.budget, at]).await?;
+        }
+        work.commit().await
+    }
 }

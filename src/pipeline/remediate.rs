@@ -31,6 +31,7 @@ pub use self::{
     pause::{Standing, pause, resume, standing},
     propose::{Wish, propose, rehearse},
     show::{Filter, Shown, list, read},
+    tell::begin as begin_counting,
     tend::{is_under_way, tend, tend_one},
     undo::undo,
 };
@@ -63,9 +64,6 @@ pub struct Remediator {
 
 impl Remediator {
     pub fn new(settings: RemediateSettings, bounds: Bounds, started_at: Timestamp) -> Self {
-        if settings.remediation_mode > Mode::Off {
-            tell::begin_counting();
-        }
         Self { settings, bounds, holder: uuid::Uuid::now_v7().to_string(), started_at, wake: Notify::new() }
     }
 
@@ -77,6 +75,9 @@ impl Remediator {
 
 /// Who acts where nobody does: the policy alone. No person may have this name.
 pub const AUTO: &str = "faultline auto";
+
+/// The name of whoever does not say who they are.
+const ANONYMOUS: &str = "anonymous";
 
 /// Why something is not done. Each is told to whoever asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -97,6 +98,8 @@ pub enum NotDone {
     Forbidden(Box<Ruling>),
     #[error("there is no such remediation")]
     NotFound,
+    #[error("there is no such incident")]
+    NoIncident,
     /// The object, or the remediation, is not what it was: changed, decided or carried out by somebody.
     #[error("{0}")]
     Changed(String),
@@ -219,6 +222,15 @@ fn reader(stages: &Stages) -> Result<Reader, NotDone> {
 
 fn look<'a>(stages: &'a Stages, reader: &'a Reader, now: Timestamp) -> Look<'a> {
     Look { reader, bounds: &stages.remediator.bounds, now }
+}
+
+/// That nothing is carried out in this mode. `None` = it is.
+fn not_carried_out(stages: &Stages) -> Option<NotDone> {
+    match mode(stages) {
+        Mode::Off => Some(NotDone::Off),
+        Mode::Propose => Some(NotDone::Mode(Mode::Propose.as_str())),
+        Mode::Approve | Mode::Auto => None,
+    }
 }
 
 /// What a server or a rule said, as it may be kept and shown.

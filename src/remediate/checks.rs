@@ -45,12 +45,13 @@ pub fn kind_fits(action: &Action) -> Result<(), Refusal> {
 
 /// A DNS subdomain name (RFC 1123), as names of objects are.
 fn is_name(name: &str) -> bool {
-    let is_edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    let bytes = name.as_bytes();
-    name.len() <= 253
-        && is_edge(bytes.first())
-        && is_edge(bytes.last())
-        && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.'))
+    let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_part = |part: &str| {
+        let bytes = part.as_bytes();
+        let has_edges = bytes.first().is_some_and(is_plain) && bytes.last().is_some_and(is_plain);
+        has_edges && bytes.iter().all(|byte| is_plain(byte) || *byte == b'-')
+    };
+    name.len() <= 253 && name.split('.').all(is_part)
 }
 
 pub fn namespace_is_open(target: &ObjectRef, bounds: &Bounds) -> Result<(), Refusal> {
@@ -123,6 +124,14 @@ pub fn as_yaml(patch: &Value) -> String {
 pub fn not_paused(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
     if super::value::is_true(object, "/spec/paused") {
         return Err(Refusal::unsafe_because(format!("the rollout of {target} is paused: somebody holds it back")));
+    }
+    Ok(())
+}
+
+/// A new template replaces the pods by itself.
+pub fn replaces_pods(target: &ObjectRef, object: &Value) -> Result<(), Refusal> {
+    if text(object, "/spec/updateStrategy/type") == "OnDelete" {
+        return Err(Refusal::not_applicable(format!("{target} replaces its pods only when somebody deletes them (OnDelete)")));
     }
     Ok(())
 }
@@ -205,7 +214,7 @@ mod tests {
         for name in ["api", "api-7d9f8b6c5-xk4jn", "ip-10-0-0-1.ec2.internal", "0"] {
             assert!(is_name(name), "{name}");
         }
-        for wrong in ["", "Api", "a/b", "-a", "a-", "a b", "../x", "a%2f", &"a".repeat(254)] {
+        for wrong in ["", "a..b", "a-.b", ".", "Api", "a/b", "-a", "a-", "a b", "../x", "a%2f", &"a".repeat(254)] {
             assert!(!is_name(wrong), "{wrong}");
         }
     }

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     cluster::{Part, Write, WriteVerb},
-    domain::object::{Kind, ObjectRef},
+    domain::{
+        object::{Kind, ObjectRef},
+        quantity::Quantity,
+    },
 };
 
 /// Where the cluster stands between before and done.
@@ -28,8 +31,12 @@ pub async fn writes(plan: &Plan, look: &Look<'_>) -> Result<Vec<Write>, Refusal>
     let target = &plan.action.target;
     Ok(match &plan.effect {
         Effect::Fields { fields } => {
+            let object = look.target(target).await?;
             let mut patch = bound_to(&plan.bound_to.uid, &plan.bound_to.resource_version);
-            fields.iter().for_each(|field| patch.extend(change(field.before.as_ref(), field.after.as_ref(), &field.pointer)));
+            for field in fields {
+                patch.extend(place(&object, field));
+                patch.extend(change(field.before.as_ref(), field.after.as_ref(), &field.pointer));
+            }
             vec![patched(target, None, patch)]
         }
         Effect::Replicas { before, after } => {
@@ -68,7 +75,11 @@ pub async fn undo(plan: &Plan, look: &Look<'_>) -> Result<Vec<Write>, Refusal> {
     let mut patch = bound_to(&plan.bound_to.uid, version);
     Ok(match &plan.effect {
         Effect::Fields { fields } => {
-            fields.iter().for_each(|field| patch.extend(change(field.after.as_ref(), field.before.as_ref(), &field.pointer)));
+            for field in fields {
+                // A server may write a value in another way than it was given.
+                let kept = object.pointer(&field.pointer).filter(|is| is_same(Some(is), field.after.as_ref(), &field.pointer));
+                patch.extend(change(kept.or(field.after.as_ref()), field.before.as_ref(), &field.pointer));
+            }
             vec![patched(target, None, patch)]
         }
         Effect::Replicas { before, after } => {
@@ -107,13 +118,14 @@ pub async fn state(plan: &Plan, look: &Look<'_>) -> Result<State, Refusal> {
         return Ok(if is_there { State::Done } else { State::Before });
     }
     let object = look.target(target).await?;
+    // One of the same name that was made anew is not the one that was changed.
     if uid(&object) != plan.bound_to.uid {
-        return Ok(State::Neither(format!("{target} was made anew meanwhile")));
+        return Err(Refusal::absent(target));
     }
     let (is_before, is_done) = match &plan.effect {
         Effect::Fields { fields } => {
             let all = |wanted: fn(&Field) -> Option<&Value>| {
-                fields.iter().all(|field| meant(object.pointer(&field.pointer)) == meant(wanted(field)))
+                fields.iter().all(|field| is_same(object.pointer(&field.pointer), wanted(field), &field.pointer))
             };
             (all(|field| field.before.as_ref()), all(|field| field.after.as_ref()))
         }
@@ -123,10 +135,8 @@ pub async fn state(plan: &Plan, look: &Look<'_>) -> Result<State, Refusal> {
         }
         Effect::Template { from, to } => {
             let template = template_of(&object);
-            (
-                template_of(&revision(target, from, look).await?) == template,
-                template_of(&revision(target, to, look).await?) == template,
-            )
+            let is_done = is_of(&template, target, to, look).await?;
+            (!is_done && is_of(&template, target, from, look).await?, is_done)
         }
         Effect::Pods { .. } | Effect::Job { .. } => (false, false),
     };
@@ -137,9 +147,21 @@ pub async fn state(plan: &Plan, look: &Look<'_>) -> Result<State, Refusal> {
     })
 }
 
-/// `false` is what a server leaves out.
-fn meant(value: Option<&Value>) -> Option<&Value> {
-    value.filter(|value| **value != Value::Bool(false))
+/// Whether two values of a field mean the same: a server leaves `false` out, and makes `1Gi` of `1024Mi`.
+fn is_same(one: Option<&Value>, other: Option<&Value>, pointer: &str) -> bool {
+    let meant = |value: Option<&Value>| value.filter(|value| **value != Value::Bool(false)).cloned();
+    let amount = |value: Option<&Value>| value.and_then(Value::as_str).and_then(Quantity::parse);
+    let is_amount = pointer.ends_with("/resources/limits/memory");
+    meant(one) == meant(other) || is_amount && amount(one).is_some() && amount(one) == amount(other)
+}
+
+/// Whether a template is that of a revision; one whose replica set is gone is nobody's.
+async fn is_of(template: &Value, target: &ObjectRef, wanted: &Revision, look: &Look<'_>) -> Result<bool, Refusal> {
+    match revision(target, wanted, look).await {
+        Ok(set) => Ok(template_of(&set) == *template),
+        Err(Refusal::Absent { .. }) => Ok(false),
+        Err(other) => Err(other),
+    }
 }
 
 /// The pod template as people mean it: without the label that the controller adds to a replica set's.
@@ -166,6 +188,13 @@ fn bound_to(uid: &str, resource_version: &str) -> Vec<Value> {
         json!({"op": "test", "path": "/metadata/uid", "value": uid}),
         json!({"op": "test", "path": "/metadata/resourceVersion", "value": resource_version}),
     ]
+}
+
+/// The map that an annotation goes into, where the object has none yet.
+fn place(object: &Value, field: &Field) -> Option<Value> {
+    let (map, _) = field.pointer.rsplit_once('/').filter(|(map, _)| map.ends_with("/annotations"))?;
+    let is_missing = field.after.is_some() && object.pointer(map).is_none();
+    is_missing.then(|| json!({"op": "add", "path": map, "value": {}}))
 }
 
 /// One field from one value to another.

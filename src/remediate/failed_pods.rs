@@ -28,7 +28,8 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
     }
     let line = |pod: &&Value| {
         let reason = text(pod, "/status/reason");
-        format!("- pod/{}/{} ({})\n", target.name, name(pod), if reason.is_empty() { "Failed" } else { reason })
+        let is_word = !reason.is_empty() && reason.len() <= 63 && reason.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        format!("- pod/{}/{} ({})\n", target.name, name(pod), if is_word { reason } else { "Failed" })
     };
     Ok(Plan {
         action: action.clone(),

@@ -31,7 +31,8 @@ pub async fn plan(action: &Action, container: &str, limit: &str, look: &Look<'_>
     };
     let before = text(&containers[at], "/resources/limits/memory");
     let Some(old) = Quantity::parse(before) else {
-        return Err(Refusal::not_applicable(format!("container {container} of {target} has no memory limit")));
+        let has = if before.is_empty() { "no memory limit" } else { "a memory limit in a form that is not read" };
+        return Err(Refusal::not_applicable(format!("container {container} of {target} has {has}")));
     };
     let Some(new) = Quantity::parse(limit).filter(|new| new.units() > 0) else {
         return Err(Refusal::not_applicable("the new limit is no quantity of memory"));
@@ -51,6 +52,7 @@ pub async fn plan(action: &Action, container: &str, limit: &str, look: &Look<'_>
     let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": container, "resources": {"limits": {"memory": limit}}}]}}}});
     checks::not_managed(target, &object, Touches::Manifest, &checks::as_yaml(&patch))?;
     checks::not_paused(target, &object)?;
+    checks::replaces_pods(target, &object)?;
     checks::not_rolling(target, &object)?;
     within_limit_ranges(target, new, look).await?;
     let pods = match target.kind {

@@ -1,7 +1,7 @@
 //! Cordon and uncordon: no new pods go to a node that is in trouble, until it is well again. Pods that run there stay.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     look::Look,
@@ -60,12 +60,9 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
 
 /// Says on the node that it was cordoned here, or no more.
 fn mark(object: &Value, cordons: bool) -> Field {
-    let mark = cordons.then(|| Value::from("true"));
-    if object.pointer("/metadata/annotations").is_none() {
-        return Field { pointer: "/metadata/annotations".to_owned(), before: None, after: Some(json!({CORDONED: "true"})) };
-    }
     let before = annotation(object, CORDONED).map(Value::from);
-    Field { pointer: format!("/metadata/annotations/{}", escaped(CORDONED)), before, after: mark }
+    let after = cordons.then(|| Value::from("true"));
+    Field { pointer: format!("/metadata/annotations/{}", escaped(CORDONED)), before, after }
 }
 
 async fn may_be_cordoned(object: &Value, look: &Look<'_>) -> Result<(), Refusal> {

@@ -26,6 +26,20 @@ pub struct Plan {
     pub rollback: String,
 }
 
+impl Plan {
+    /// As it may be kept and shown: what it quotes of the cluster passes `clean`. Values that undo it stay as they are.
+    pub fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+        Self {
+            labels: self.labels.into_iter().map(|(key, value)| (key, clean(&value))).collect(),
+            risk_reasons: self.risk_reasons.iter().map(|reason| clean(reason)).collect(),
+            diff: clean(&self.diff),
+            verification: Verification { what: clean(&self.verification.what), ..self.verification },
+            rollback: clean(&self.rollback),
+            ..self
+        }
+    }
+}
+
 /// The object that was looked at, in the state in which it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {

@@ -41,6 +41,18 @@ impl Refusal {
         Self::Already { reason: reason.into() }
     }
 
+    /// As it may be told: what it quotes of the cluster passes `clean`.
+    pub fn cleaned(self, clean: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::NotSeen { target, because } => Self::NotSeen { target, because: clean(&because) },
+            Self::NotApplicable { reason } => Self::NotApplicable { reason: clean(&reason) },
+            Self::Managed { target, manager, patch } => Self::Managed { target, manager, patch: clean(&patch) },
+            Self::Unsafe { reason } => Self::Unsafe { reason: clean(&reason) },
+            Self::Already { reason } => Self::Already { reason: clean(&reason) },
+            named @ (Self::Absent { .. } | Self::Protected { .. }) => named,
+        }
+    }
+
     pub fn absent(target: &ObjectRef) -> Self {
         Self::Absent { target: target.to_string() }
     }

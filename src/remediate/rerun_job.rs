@@ -19,6 +19,7 @@ const IDEMPOTENT: &str = "faultline.io/idempotent";
 /// Labels that the job controller gives to one job and its pods.
 const OWN_LABELS: [&str; 4] =
     ["batch.kubernetes.io/controller-uid", "controller-uid", "batch.kubernetes.io/job-name", "job-name"];
+const LEAST_SECONDS_KEPT: u64 = 3600;
 /// Longest name of a job whose pods get names of their own.
 const NAME_BYTES: usize = 63;
 
@@ -83,12 +84,22 @@ pub fn copy(job: &Value, new_name: &str) -> Value {
         for set_by_the_server in ["selector", "manualSelector", "suspend"] {
             spec.remove(set_by_the_server);
         }
+        // It has to be there long enough to show how it ended.
+        if let Some(seconds) = spec.get_mut("ttlSecondsAfterFinished")
+            && seconds.as_u64().is_some_and(|seconds| seconds < LEAST_SECONDS_KEPT)
+        {
+            *seconds = Value::from(LEAST_SECONDS_KEPT);
+        }
     }
     if let Some(labels) = spec.pointer_mut("/template/metadata/labels").and_then(Value::as_object_mut) {
-        OWN_LABELS.iter().for_each(|label| drop(labels.remove(*label)));
+        for label in OWN_LABELS {
+            labels.remove(label);
+        }
     }
     let mut labels = labels(job);
-    OWN_LABELS.iter().for_each(|label| drop(labels.remove(*label)));
+    for label in OWN_LABELS {
+        labels.remove(label);
+    }
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -22,6 +22,7 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
     let patch = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: at}}}}});
     checks::not_managed(target, &object, Touches::State, &checks::as_yaml(&patch))?;
     checks::not_paused(target, &object)?;
+    checks::replaces_pods(target, &object)?;
     checks::not_stalled(target, &object)?;
     checks::not_rolling(target, &object)?;
 
@@ -46,14 +47,8 @@ pub async fn plan(action: &Action, look: &Look<'_>) -> Result<Plan, Refusal> {
         Kind::StatefulSet => (RiskLevel::Medium, "a stateful set: each replica is away while it restarts"),
         _ => (RiskLevel::Medium, "a daemon set: each node is without its pod for a moment"),
     };
-    let field = match object.pointer(ANNOTATIONS) {
-        Some(annotations) => Field {
-            pointer: format!("{ANNOTATIONS}/{}", escaped(RESTARTED_AT)),
-            before: annotations.get(RESTARTED_AT).cloned(),
-            after: Some(Value::from(at)),
-        },
-        None => Field { pointer: ANNOTATIONS.to_owned(), before: None, after: Some(json!({RESTARTED_AT: at})) },
-    };
+    let pointer = format!("{ANNOTATIONS}/{}", escaped(RESTARTED_AT));
+    let field = Field { before: object.pointer(&pointer).cloned(), pointer, after: Some(Value::from(at)) };
     let was = field.before.as_ref().and_then(Value::as_str).map(|was| format!("- {RESTARTED_AT}: {was}\n")).unwrap_or_default();
     Ok(Plan {
         action: action.clone(),

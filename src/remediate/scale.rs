@@ -32,7 +32,7 @@ pub async fn plan(action: &Action, replicas: u32, look: &Look<'_>) -> Result<Pla
             "{replicas} are fewer than the {before} replicas of now: scaling down is left to a person"
         )));
     }
-    if replicas > MOST_REPLICAS.min((before * 3).max(before + 2)) {
+    if replicas > MOST_REPLICAS.min(before.saturating_mul(3).max(before.saturating_add(2))) {
         return Err(Refusal::unsafe_because(format!("from {before} to {replicas} replicas is more than one step")));
     }
     checks::not_managed(target, &object, Touches::State, &checks::as_yaml(&json!({"spec": {"replicas": replicas}})))?;

@@ -50,7 +50,7 @@ pub struct RemediateSettings {
     pub remediation_paused: bool,
 
     /// A config map, NAMESPACE/NAME: as long as it exists with the annotation faultline.io/paused=true, nothing is done
-    #[arg(long, env)]
+    #[arg(long, env, value_parser = config_map)]
     pub remediation_pause_configmap: Option<String>,
 
     /// In mode auto: do not wait after a start until somebody resumes it, once the service is ready and the policy is loaded
@@ -80,6 +80,15 @@ pub struct RemediateSettings {
     /// In mode auto: pods that one action may end
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub auto_max_pods: u32,
+}
+
+/// A switch that is spelled wrong would never be found, and so never pause anything.
+fn config_map(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| !name.is_empty() && !name.contains('/') && !name.contains(char::is_whitespace);
+    match text.split_once('/') {
+        Some((namespace, name)) if is_name(namespace) && is_name(name) => Ok(text.to_owned()),
+        _ => Err("must be NAMESPACE/NAME".to_owned()),
+    }
 }
 
 impl Default for RemediateSettings {

@@ -11,7 +11,9 @@ DEPLOYMENT = {
     "spec": {
         "replicas": 2, "selector": {"matchLabels": {"app": "orders"}}, "strategy": {"type": "RollingUpdate"},
         "template": {"metadata": {"labels": {"app": "orders"}},
-                     "spec": {"serviceAccountName": "orders", "containers": [{"name": "app", "image": "orders:2"}]}},
+                     "spec": {"serviceAccountName": "orders", "containers": [
+                         {"name": "app", "image": "orders:2", "resources": {"limits": {"memory": "256Mi", "cpu": "1"}}},
+                         {"name": "proxy", "image": "proxy:1"}]}},
     },
 }
 NODE = {
@@ -49,16 +51,17 @@ def at(*path, value):
 
 
 RESTART = at("spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt", value="2026-01-01T00:00:00Z")
-IMAGE = at("spec", "template", "spec", "containers", 0, "image", value="orders:1")
+APP = ("spec", "template", "spec", "containers", 0)
+IMAGE = at(*APP, "image", value="orders:1")
+ONLY = ["in the pod template only the time of the last restart and memory limits may change"]
 
 
 @pytest.mark.parametrize("old, change", [
     (DEPLOYMENT, RESTART),
-    (DEPLOYMENT, at("spec", "replicas", value=3)),
     (DEPLOYMENT, at("spec", "paused", value=True)),
-    (DEPLOYMENT, at("metadata", "annotations", "faultline.io/remediation", value="r1")),
+    (DEPLOYMENT, at(*APP, "resources", "limits", "memory", value="512Mi")),
     (NODE, at("spec", "unschedulable", value=True)),
-    (NODE, at("spec", "taints", value=[*NODE["spec"]["taints"], {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}])),
+    (NODE, at("metadata", "annotations", "faultline.io/cordoned", value="true")),
 ])
 @pytest.mark.parametrize("rollback", [True, False])
 def test_what_the_actions_need_is_allowed(old, change, rollback):
@@ -67,12 +70,49 @@ def test_what_the_actions_need_is_allowed(old, change, rollback):
 
 def test_a_rollback_is_allowed_only_where_it_is_said():
     assert refusals(DEPLOYMENT, IMAGE, rollback=True) == []
-    assert refusals(DEPLOYMENT, IMAGE, rollback=False) == ["in the pod template only the time of the last restart may change"]
+    assert refusals(DEPLOYMENT, IMAGE, rollback=False) == ONLY
+
+
+@pytest.mark.parametrize("change", [
+    at(*APP, "resources", "limits", "cpu", value="2"),
+    at(*APP, "resources", "limits", "memory", value=None),
+    at(*APP, "resources", "limits", value=None),
+    at(*APP, "resources", "requests", value={"memory": "1Gi"}),
+    at(*APP, "resources", value=None),
+    at(*APP, "command", value=["sh"]),
+    at(*APP, "name", value="other"),
+    at("spec", "template", "spec", "containers", 1, value=None),
+    at("spec", "template", "spec", "containers", 1, "resources", value={"limits": {"memory": "1Gi"}}),
+    at("spec", "template", "spec", "initContainers", value=[{"name": "x", "image": "x"}]),
+    at("spec", "template", "metadata", "labels", "app", value="other"),
+    at("spec", "template", "metadata", "annotations", "other", value="x"),
+])
+def test_without_rollback_the_template_keeps_all_but_memory_limits(change):
+    assert refusals(DEPLOYMENT, change, rollback=False) == ONLY
+
+
+def test_what_an_undo_takes_back_is_allowed():
+    restarted = copy.deepcopy(DEPLOYMENT)
+    RESTART(restarted)
+    assert refusals(restarted, at("spec", "template", "metadata", "annotations", value=None)) == []
+    cordoned = copy.deepcopy(NODE)
+    cordoned["metadata"]["annotations"] = {"faultline.io/cordoned": "true"}
+    cordoned["spec"]["unschedulable"] = True
+    assert refusals(cordoned, at("metadata", "annotations", value=None)) == []
+    assert refusals(cordoned, at("spec", "unschedulable", value=None)) == []
+
+
+def test_scales_are_not_judged():
+    rules = policy(True)["matchConstraints"]["resourceRules"]
+    assert {resource for rule in rules for resource in rule["resources"]} == {"deployments", "statefulsets", "daemonsets", "nodes"}
 
 
 @pytest.mark.parametrize("old, change", [
     (DEPLOYMENT, at("spec", "selector", "matchLabels", "app", value="other")),
     (DEPLOYMENT, at("spec", "strategy", value=None)),
+    (DEPLOYMENT, at("spec", "replicas", value=0)),
+    (DEPLOYMENT, at("metadata", "annotations", "faultline.io/cordoned", value="true")),
+    (DEPLOYMENT, at("metadata", "annotations", "kubernetes.io/change-cause", value="x")),
     (DEPLOYMENT, at("spec", "fieldOfTomorrow", value=1)),
     (DEPLOYMENT, at("metadata", "labels", "app", value="other")),
     (DEPLOYMENT, at("metadata", "annotations", "team", value="ours")),
@@ -82,6 +122,8 @@ def test_a_rollback_is_allowed_only_where_it_is_said():
     (DEPLOYMENT, at("spec", "template", "spec", "hostNetwork", value=True)),
     (NODE, at("spec", "podCIDR", value="10.1.0.0/24")),
     (NODE, at("spec", "taints", value=[])),
+    (NODE, at("spec", "taints", value=[*NODE["spec"]["taints"], {"key": "x", "effect": "NoExecute"}])),
+    (NODE, at("metadata", "annotations", "faultline.io/other", value="x")),
     (NODE, at("metadata", "labels", "zone", value="b")),
 ])
 @pytest.mark.parametrize("rollback", [True, False])

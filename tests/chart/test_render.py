@@ -153,3 +153,18 @@ def test_the_notes_say_how_open_it_is():
     assert "changes nothing" in render().notes and "Nobody has to log in" in render().notes
     acting = from_file(CHART / "ci/remediation-values.yaml").notes
     assert "shop, payments" in acting and "Nobody has to log in" not in acting
+
+
+def test_remediation_knows_where_it_never_acts():
+    rendered = from_file(CHART / "ci/remediation-values.yaml")
+    settings = rendered.one("ConfigMap", "rel-faultline")["data"]
+    assert settings["PROTECTED_NAMESPACES"] == "kube-system,kube-public,kube-node-lease,vault"
+    container = rendered.one("Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}} in container["env"]
+
+
+def test_the_notes_say_that_there_is_no_policy():
+    values = {"remediation": {"enabled": True, "namespaces": ["shop"]}}
+    assert "every change is forbidden" in render(values).notes
+    for policy in ({"config": {"POLICY_FILE": "/x"}, **values}, {"remediation": {"policy": "version: 1", **values["remediation"]}}):
+        assert "every change is forbidden" not in render(policy).notes

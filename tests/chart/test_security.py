@@ -90,26 +90,36 @@ def test_remediation_writes_only_in_the_listed_namespaces():
     rendered = from_file(CHART / "ci/remediation-values.yaml")
     writing = [role for role in roles(rendered) if {verb for _, _, verb in triples(role["rules"])} - READS]
     places = {(role["kind"], role["metadata"].get("namespace")) for role in writing}
-    assert places == {("Role", "shop"), ("Role", "payments"), ("ClusterRole", None)}
+    assert places == {("Role", "shop"), ("Role", "payments"), ("Role", "default"), ("ClusterRole", None)}
     nodes = next(role for role in writing if role["kind"] == "ClusterRole")
-    assert triples(nodes["rules"]) == {("", "nodes", "get"), ("", "nodes", "patch")}
+    assert triples(nodes["rules"]) == {("", "nodes", "patch")}
+    told = next(role for role in writing if role["metadata"].get("namespace") == "default")
+    assert triples(told["rules"]) == TOLD, "events about nodes are there, and nothing else is written"
+
+
+TOLD = {("", "events", "create")}
+
+
+def test_all_actions_together_are_what_the_program_writes(writer_rules):
+    every = dict.fromkeys(("deletePod", "evictPod", "rollout", "scale", "rerunJob", "cordonNode"), True)
+    rendered = render({"rbac": {"create": False}, "remediation": {"enabled": True, "namespaces": ["shop"], "actions": every}})
+    assert set().union(*(triples(role["rules"]) for role in roles(rendered))) == triples(writer_rules)
 
 
 def test_each_action_brings_its_own_verbs_and_no_others():
     off = dict.fromkeys(("deletePod", "evictPod", "rollout", "scale", "rerunJob", "cordonNode"), False)
     expected = {
-        "deletePod": {("", "pods", "get"), ("", "pods", "delete")},
+        "deletePod": {("", "pods", "delete")},
         "evictPod": {("", "pods/eviction", "create")},
-        "rollout": {("apps", kind, verb) for kind in ("deployments", "statefulsets", "daemonsets") for verb in ("get", "patch")}
-        | {("apps", "replicasets", "list"), ("apps", "controllerrevisions", "list")},
-        "scale": {("apps", f"{kind}/scale", verb) for kind in ("deployments", "statefulsets") for verb in ("get", "patch")},
+        "rollout": {("apps", kind, "patch") for kind in ("deployments", "statefulsets", "daemonsets")},
+        "scale": {("apps", f"{kind}/scale", "patch") for kind in ("deployments", "statefulsets")},
         "rerunJob": {("batch", "jobs", "create"), ("batch", "jobs", "delete")},
-        "cordonNode": {("", "nodes", "get"), ("", "nodes", "patch")},
+        "cordonNode": {("", "nodes", "patch")},
     }
     for action, allowed in expected.items():
         values = {"rbac": {"create": False}, "remediation": {"enabled": True, "namespaces": ["shop"], "actions": {**off, action: True}}}
         rendered = render(values)
-        assert set().union(*(triples(role["rules"]) for role in roles(rendered))) == allowed, action
+        assert set().union(*(triples(role["rules"]) for role in roles(rendered))) == allowed | TOLD, action
 
 
 def test_bindings_bind_our_account_to_roles_that_exist(rendered):

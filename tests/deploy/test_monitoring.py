@@ -36,7 +36,7 @@ def scraped(program, tmp_path_factory):
         port = free.getsockname()[1]
     # Without a model in its cache retrieval has a gap.
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "CACHE_DIR": str(folder / "cache"), "DATA_DIR": str(folder),
-                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6", "REMEDIATION_MODE": "propose",
+                   "APP_PORT": str(port), "NO_CLUSTER": "true", "RATE_LIMIT_REQUESTS": "6", "REMEDIATION_MODE": "approve",
                    # Where nobody listens: a model that does not answer, and a collector that takes no traces.
                    "OPENAI_API_KEY": "none", "OPENAI_BASE_URL": "http://127.0.0.1:9", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
                    "LLM_PRICE_INPUT_PER_MTOK": "1", "LLM_PRICE_OUTPUT_PER_MTOK": "1"}
@@ -56,6 +56,9 @@ def scraped(program, tmp_path_factory):
                    'cache_lookups_total{cache="suggestions",outcome="hit"}')
         while not all(name in (text := ask(port, "/metrics")[1]) for name in awaited):
             assert time.monotonic() < deadline, "the alert is not worked off"
+        # Written by the process's own upkeep, once its store is open.
+        while "faultline_remediation_paused" not in ask(port, "/metrics")[1]:
+            assert time.monotonic() < deadline, "it does not look after remediations"
         ask(port, "/livez")
         ask(port, "/readyz")
         ask(port, "/nowhere")
@@ -171,7 +174,7 @@ def test_there_is_an_alert_for_each_trouble(rules):
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
     assert set(alerts) >= {f"Faultline{name}" for name in (
         "Down", "ErrorRateHigh", "Slow", "MemoryHigh", "GapsRising", "RunbookIndexDegraded", "ClientsRateLimited",
-        "AlertQueueNearlyFull", "AlertsGivenUp", "RemediationStuck", "TracesLost")}
+        "AlertQueueNearlyFull", "AlertsGivenUp", "RemediationStuck", "RemediationHangs", "RemediationPaused", "TracesLost")}
     assert alerts["FaultlineErrorRateHigh"]["expr"].endswith("> 0.05") and alerts["FaultlineSlow"]["expr"].endswith("> 2")
     for name, rule in alerts.items():
         assert rule["for"] and rule["labels"]["severity"] in ("critical", "warning"), name

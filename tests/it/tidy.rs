@@ -110,6 +110,18 @@ fn proofs_are_made_where_they_are_earned() {
 }
 
 #[test]
+fn only_an_undo_goes_back_whatever_the_policy_says() {
+    let mut offences = Offences::default();
+    let undoes = |file: &Source| file.path.to_string_lossy().replace('\\', "/").ends_with("src/pipeline/remediate/undo.rs");
+    for file in sources().iter().filter(|file| !undoes(file)) {
+        for (at, _) in file.text.match_indices("to_undo(").filter(|(at, _)| !file.text[..*at].ends_with("fn ")) {
+            offences.add(file, at, "takes leave to undo");
+        }
+    }
+    offences.assert_none("ways around the policy");
+}
+
+#[test]
 fn files_hold_one_idea() {
     let mut offences = Offences::default();
     for file in sources() {

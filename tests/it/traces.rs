@@ -33,7 +33,7 @@ async fn a_request_is_one_trace_with_a_span_for_each_stage() {
     let collector = Collector::start().await;
     let serving = serving(&collector.url, &["--otel-service-name=faultline-test"]);
     let head = format!("traceparent: {PARENT}\r\ntracestate: vendor=value\r\nuser-agent: ops/1.0\r\n");
-    serving.post_with("/diagnose", &head, QUESTION).await;
+    serving.post("/diagnose", &head, QUESTION).await;
     let spans = collector.with(&["POST /diagnose"]).await;
     let request = named(&spans, "POST /diagnose");
     assert_eq!((request.trace.as_str(), request.parent.as_str(), request.kind), (TRACE, "b7ad6b7169203331", 2));
@@ -64,7 +64,7 @@ async fn the_model_is_asked_within_the_trace_and_its_span_says_what_it_cost() {
     let key = format!("--openai-api-key={}", model::KEY);
     let serving = serving(&collector.url, &[&url, &name, &key]);
     let head = format!("traceparent: {PARENT}\r\ntracestate: vendor=value\r\n");
-    serving.post_with("/diagnose", &head, QUESTION).await;
+    serving.post("/diagnose", &head, QUESTION).await;
     let chat = format!("chat {}", model::MODEL);
     let spans = collector.with(&["POST /diagnose", &chat]).await;
     let chats: Vec<&Seen> = spans.iter().filter(|span| span.name == chat).collect();
@@ -95,7 +95,7 @@ async fn no_secret_and_no_text_gets_to_the_collector() {
         "x".repeat(4000)
     );
     let body = format!(r#"{{"error_message": "OOMKilled beside AWS_ACCESS_KEY_ID={PLANTED} in kitchen-sink"}}"#);
-    serving.post_with("/diagnose", &head, &body).await;
+    serving.post("/diagnose", &head, &body).await;
     serving.get_with(&format!("/runbooks/{PLANTED}?q={PLANTED}"), &head).await;
     serving.get(&format!("/{PLANTED}")).await;
     let spans = collector.with(&["POST /diagnose", "GET /runbooks/{*id}", "GET unmatched"]).await;
@@ -116,7 +116,7 @@ async fn a_bad_parent_is_ignored_and_probes_make_no_trace() {
     let twice = format!("traceparent: {PARENT}\r\ntraceparent: {PARENT}\r\n");
     let upper = format!("traceparent: {}\r\n", PARENT.to_uppercase());
     for head in [twice.as_str(), &upper, "traceparent: 00-1-1-01\r\n", "traceparent: \r\n"] {
-        serving.post_with("/suggest-runbook", head, r#"{"error_message": "disk full"}"#).await;
+        serving.post("/suggest-runbook", head, r#"{"error_message": "disk full"}"#).await;
     }
     for probe in ["/livez", "/readyz", "/health", "/metrics", "/api/v1/livez"] {
         serving.get(probe).await;
@@ -137,14 +137,14 @@ async fn the_caller_and_the_sampler_decide_what_is_recorded() {
     let collector = Collector::start().await;
     let unsampled = format!("traceparent: {}\r\n", PARENT.replace("-01", "-00"));
     let all = serving(&collector.url, &[]);
-    all.post_with("/diagnose", &unsampled, QUESTION).await;
+    all.post("/diagnose", &unsampled, QUESTION).await;
     all.stopped().await;
     let none = serving(&collector.url, &["--otel-traces-sampler=parentbased_traceidratio", "--otel-traces-sampler-arg=0"]);
-    none.post("/diagnose", QUESTION).await;
+    none.post("/diagnose", "", QUESTION).await;
     none.stopped().await;
     assert!(collector.spans().await.is_empty(), "{:#?}", collector.spans().await);
     let sampled = serving(&collector.url, &["--otel-traces-sampler=parentbased_always_off"]);
-    sampled.post_with("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
+    sampled.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
     // What waits when it is asked to stop is sent before it ends.
     sampled.stopped().await;
     assert_eq!(named(&collector.spans().await, "POST /diagnose").trace, TRACE);
@@ -161,8 +161,8 @@ async fn the_log_names_the_trace_also_where_none_is_exported() {
     let model = FakeModel::openai(serde_json::json!({"nothing": "of use"})).await;
     let (url, key) = (format!("--openai-base-url={}", model.url()), format!("--openai-api-key={}", model::KEY));
     let off = serving("", &["--log-level=debug", &url, &key]);
-    off.post_with("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
-    off.post("/diagnose", QUESTION).await;
+    off.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), QUESTION).await;
+    off.post("/diagnose", "", QUESTION).await;
     let asked = model.asked().await;
     assert_eq!(asked[0].headers.get("traceparent").expect("a parent"), PARENT, "passed on as it came");
     assert!(asked.iter().all(|request| request.headers.contains_key("traceparent")));
@@ -181,10 +181,10 @@ async fn the_log_names_the_trace_also_where_none_is_exported() {
 async fn a_collector_that_is_away_or_silent_holds_nothing_up() {
     let away = serving("http://127.0.0.1:9", &[]);
     for _ in 0..3 {
-        assert!(away.post("/diagnose", QUESTION).await.starts_with("HTTP/1.1 200"));
+        assert!(away.post("/diagnose", "", QUESTION).await.starts_with("HTTP/1.1 200"));
     }
     while !away.log().contains("traces were lost") {
-        assert!(away.post("/diagnose", QUESTION).await.starts_with("HTTP/1.1 200"));
+        assert!(away.post("/diagnose", "", QUESTION).await.starts_with("HTTP/1.1 200"));
     }
     let told = away.get("/metrics").await;
     assert!(told.contains(r#"faultline_trace_spans_total{outcome="failed"}"#), "{told}");
@@ -194,7 +194,7 @@ async fn a_collector_that_is_away_or_silent_holds_nothing_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let serving = serving(&url, &[]);
-    assert!(serving.post("/diagnose", QUESTION).await.starts_with("HTTP/1.1 200"));
+    assert!(serving.post("/diagnose", "", QUESTION).await.starts_with("HTTP/1.1 200"));
     serving.stopped().await;
 }
 

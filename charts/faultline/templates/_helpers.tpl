@@ -98,7 +98,9 @@ capabilities:
 {{- else if .Values.qdrant.url }}{{ $_ := set $own "QDRANT_URL" .Values.qdrant.url }}{{ end }}
 {{- if .Values.remediation.enabled }}
 {{- $_ := set $own "REMEDIATION_MODE" .Values.remediation.mode }}
-{{- with .Values.remediation.protectedNamespaces }}{{ $_ := set $own "PROTECTED_NAMESPACES" (join "," .) }}{{ end }}
+{{- with .Values.remediation.protectedNamespaces }}
+{{- $_ := set $own "PROTECTED_NAMESPACES" (concat (list "kube-system" "kube-public" "kube-node-lease") . | uniq | join ",") }}
+{{- end }}
 {{- if .Values.remediation.policy }}{{ $_ := set $own "POLICY_FILE" "/etc/faultline/policy/policy.yaml" }}{{ end }}
 {{- end }}
 {{- toJson $own }}
@@ -139,7 +141,7 @@ capabilities:
 {{- end }}
 {{- $own := include "faultline.ownSettings" . | fromJson }}
 {{- range $name, $_ := .Values.config }}
-{{- if hasKey $own $name }}
+{{- if or (hasKey $own $name) (eq $name "POD_NAMESPACE") }}
 {{- fail (printf "config.%s is set by another value of the chart" $name) }}
 {{- end }}
 {{- end }}

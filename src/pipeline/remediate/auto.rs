@@ -1,11 +1,16 @@
 //! What is done without a person: low risk, allowed by the policy, proven by the cluster, within budgets, and one at a time.
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::warn;
 
 use super::{super::Stages, AUTO, NotDone, Shown, decide, mode, pause};
 use crate::{
     domain::{
-        diagnosis::Diagnosis, evidence::Source, finding::Role, remediation::RemediationStatus, ruling::PolicyDecision,
+        diagnosis::Diagnosis,
+        evidence::Source,
+        finding::Role,
+        remediation::{Remediation, RemediationStatus},
+        ruling::PolicyDecision,
         verdict::RiskLevel,
     },
     incidents::{Bound, Spent, Store},
@@ -30,6 +35,27 @@ pub async fn consider(
     if mode(stages) != Mode::Auto || shown.status() != RemediationStatus::Proposed {
         return Ok(None);
     }
+    // Of all replicas one decides at a time: what one of them has in work keeps the others back.
+    let holder = format!("{} {}", stages.remediator.holder, shown.id());
+    let until = now.checked_add(DECIDES_WITHIN).unwrap_or(Timestamp::MAX);
+    if !store.leases().acquire(DECIDING, &holder, until, now).await? {
+        return Ok(Some("another replica is deciding just now".to_owned()));
+    }
+    let decided = decided(stages, store, shown, diagnosis, now).await;
+    store.leases().release(DECIDING, &holder).await?;
+    decided
+}
+
+const DECIDING: &str = "remediate auto";
+const DECIDES_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+async fn decided(
+    stages: &Stages,
+    store: &Store,
+    shown: &Shown,
+    diagnosis: &Diagnosis,
+    now: Timestamp,
+) -> Result<Option<String>, NotDone> {
     if let Some(why) = not_by_itself(stages, store, shown, diagnosis, now).await? {
         return Ok(Some(why));
     }
@@ -39,8 +65,11 @@ pub async fn consider(
             stages.remediator.wake.notify_one();
             Ok(None)
         }
-        // Another replica, or a person, was faster.
-        Err(NotDone::Changed(_) | NotDone::Expired) => Ok(None),
+        // A person was faster.
+        Err(NotDone::Changed(_) | NotDone::Expired | NotDone::NotSeen) => {
+            store.budgets().give_back(&bounds(stages, &found.proposal.target), now).await?;
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
@@ -81,18 +110,33 @@ async fn not_by_itself(
             return Ok(Some(format!("another remediation is in work: {} of {}", other.id, other.proposal.target)));
         }
     }
-    let minutes = i64::try_from(settings.auto_cooldown_minutes).unwrap_or(i64::MAX);
+    match store.budgets().spend(&bounds(stages, &target), now).await? {
+        Spent::Yes => Ok(None),
+        Spent::No { budget, free_at } if free_at == Timestamp::MAX => Ok(Some(format!("its budget is zero ({budget})"))),
+        Spent::No { budget, free_at } => Ok(Some(format!("its budget is used up ({budget}) until {free_at:.0}"))),
+    }
+}
+
+/// What one act costs.
+fn bounds(stages: &Stages, target: &str) -> Vec<Bound> {
+    let settings = &stages.remediator.settings;
     let mut bounds = vec![
         Bound { budget: format!("auto hour {target}"), most: settings.auto_per_target_hour, window: HOUR },
         Bound { budget: "auto hour cluster".to_owned(), most: settings.auto_per_cluster_hour, window: HOUR },
     ];
+    let minutes = i64::try_from(settings.auto_cooldown_minutes).unwrap_or(i64::MAX);
     if minutes > 0 {
         let window = SignedDuration::from_mins(minutes);
         bounds.push(Bound { budget: format!("auto cooldown {target}"), most: 1, window });
     }
-    match store.budgets().spend(&bounds, now).await? {
-        Spent::Yes => Ok(None),
-        Spent::No { budget, free_at } => Ok(Some(format!("its budget is used up ({budget}) until {free_at:.0}"))),
+    bounds
+}
+
+/// Gives back what was spent when it was decided on. Where the store fails it stays spent: that only makes it more careful.
+pub async fn give_back(stages: &Stages, store: &Store, remediation: &Remediation) {
+    let Some(decided_at) = remediation.decided_at else { return };
+    if let Err(error) = store.budgets().give_back(&bounds(stages, &remediation.proposal.target), decided_at).await {
+        warn!(%error, id = remediation.id, "a budget stays spent");
     }
 }
 

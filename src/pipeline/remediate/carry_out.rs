@@ -1,10 +1,13 @@
 //! The change itself, once it is decided on.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::time::Instant;
 use tracing::warn;
 
-use super::{super::Stages, AUTO, NotDone, Offer, PolicyLine, clean, look, pause, propose, reader, tell, writer};
+use super::{super::Stages, AUTO, NotDone, Offer, PolicyLine, auto, clean, look, mode, pause, propose, reader, tell, writer};
 use crate::{
     cluster::{Write, WriteError, WriteVerb, Writer},
     domain::{
@@ -16,18 +19,30 @@ use crate::{
     },
     incidents::{Decision, Store},
     remediate::{
-        Effect, Plan,
+        Effect, Mode, Plan,
         effect::{self, State},
     },
 };
 
 /// How often a change is tried anew because only the object's status moved meanwhile.
 const MOST_TRIES: usize = 4;
+/// No write begins later than this: the lease has to outlive it, or another process would look up what is not done yet.
+const WRITES_WITHIN: Duration = Duration::from_secs(90);
 
 /// Carries out what is approved; on any refusal nothing is changed and it is over.
 pub async fn carry_out(stages: &Stages, store: &Store, approved: Remediation, now: Timestamp) -> Result<Remediation, NotDone> {
     if let Some(why) = pause::paused(stages, store).await? {
         return Err(NotDone::Paused(why));
+    }
+    let approver = approved.approver.clone().unwrap_or_default();
+    if approver == AUTO {
+        if mode(stages) < Mode::Auto {
+            let why = NotDone::Mode(mode(stages).as_str());
+            return Err(over(stages, store, &approved, RemediationStatus::Approved, why, now).await);
+        }
+        if let Some(why) = pause::auto_waits(stages, store).await? {
+            return Err(NotDone::Paused(why));
+        }
     }
     let writer = writer(stages)?;
     let offer = Offer::of(&approved)?;
@@ -38,7 +53,6 @@ pub async fn carry_out(stages: &Stages, store: &Store, approved: Remediation, no
         Err(why) => return Err(over(stages, store, &approved, RemediationStatus::Approved, why, now).await),
     };
 
-    let approver = approved.approver.clone().unwrap_or_default();
     let entry = store.audit().begin(act(stages, &approved, &clearance, "apply", &approver), now).await?;
     let decided_by = if approver == AUTO { DecidedBy::Policy } else { DecidedBy::Person(&approver) };
     let Some(permit) = Permit::new(&clearance, decided_by, &entry) else {
@@ -121,6 +135,10 @@ async fn over(
     let outcome = format!("nothing was changed: {why}");
     match advance(stages, store, remediation, (from, RemediationStatus::Failed), &outcome, now).await {
         Ok(made) => {
+            // Nothing was even tried: what it was to cost is given back.
+            if from == RemediationStatus::Approved && remediation.approver.as_deref() == Some(AUTO) {
+                auto::give_back(stages, store, remediation).await;
+            }
             if let Ok(offer) = Offer::of(&made) {
                 tell::counted(&offer.plan.action, "refused");
             }
@@ -190,13 +208,15 @@ async fn write_all(
     mut plan: Plan,
     now: Timestamp,
 ) -> Result<(), WriteError> {
+    let until = Instant::now() + WRITES_WITHIN;
     let lost = |error: NotDone| WriteError::Conflict(error.to_string());
     for attempt in 1.. {
         let reader = reader(stages).map_err(lost)?;
         let look = look(stages, &reader, now);
         let writes = effect::writes(&plan, &look).await.map_err(|refusal| lost(refusal.into()))?;
         let made = match propose::rehearse(writer, clearance, &writes).await {
-            Ok(()) => make(writer, permit, &writes).await,
+            Ok(()) if Instant::now() >= until => return Err(WriteError::NotPermitted("the API server is too slow for it")),
+            Ok(()) => make(writer, permit, &writes, until).await,
             Err(error) => Err(error),
         };
         match made {
@@ -224,8 +244,12 @@ async fn moved_only(stages: &Stages, plan: &mut Plan, now: Timestamp) -> bool {
 }
 
 /// Of several changes, those after the first are made as far as they can be: what is left shows when it is verified.
-async fn make(writer: &Writer, permit: &Permit<'_>, writes: &[Write]) -> Result<(), WriteError> {
+async fn make(writer: &Writer, permit: &Permit<'_>, writes: &[Write], until: Instant) -> Result<(), WriteError> {
     for (at, write) in writes.iter().enumerate() {
+        if at > 0 && Instant::now() >= until {
+            warn!(made = at, of = writes.len(), "a part of a change was not made in time");
+            break;
+        }
         match writer.apply(permit, write).await {
             Ok(_) => {}
             // Somebody else did it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{super::Stages, AUTO, NotDone, Shown, clean, mode, pause, store, tell, tend};
+use super::{super::Stages, ANONYMOUS, AUTO, NotDone, Shown, clean, not_carried_out, pause, show, store, tell, tend, writer};
 use crate::{
     domain::{
         audit::{Act, ActOutcome},
@@ -13,15 +13,15 @@ use crate::{
         remediation::{Remediation, RemediationStatus},
     },
     incidents::{Decision, Store},
-    remediate::Mode,
 };
 
 /// Approves what the etag names, and carries it out. Whether it helped shows later; see [`super::tend`].
 pub async fn approve(stages: &Arc<Stages>, id: &str, etag: &str, by: &str, now: Timestamp) -> Result<Shown, NotDone> {
-    if mode(stages) < Mode::Approve {
-        return Err(if mode(stages) == Mode::Off { NotDone::Off } else { NotDone::Mode(mode(stages).as_str()) });
+    if let Some(why) = not_carried_out(stages) {
+        return Err(why);
     }
     let store = store(stages)?;
+    let by = clean(stages, by);
     if let Some(why) = pause::paused(stages, &store).await? {
         return Err(NotDone::Paused(why));
     }
@@ -29,18 +29,39 @@ pub async fn approve(stages: &Arc<Stages>, id: &str, etag: &str, by: &str, now: 
     if by.is_empty() || by == AUTO {
         return Err(NotDone::Changed("an approval needs the name of a person".to_owned()));
     }
-    if stages.remediator.settings.require_four_eyes && found.proposal.requested_by == by {
+    if stages.remediator.settings.require_four_eyes && may_be_one(&found.proposal.requested_by, &by) {
         return Err(NotDone::FourEyes);
     }
-    decide(stages, &store, &found, etag, Verdict::Approved { by }, now).await?;
-    let done = tend::tend_one(stages, id, now).await?;
+    // What cannot be begun now is not decided on either: nobody should be told no by something that is done later.
+    writer(stages)?;
+    let target = &found.proposal.target;
+    if let Some(other) = store.remediations().under_way(target, now).await?
+        && other.id != found.id
+        && tend::is_begun(other.status)
+    {
+        return Err(NotDone::Busy(format!("{target} is being remediated already: {}", other.id)));
+    }
+    decide(stages, &store, &found, etag, Verdict::Approved { by: &by }, now).await?;
+    let done = tend::tend_one(stages, id, now).await;
     stages.remediator.wake.notify_one();
-    Ok(done)
+    match done {
+        // It is decided, and whoever looks after it goes on: this is no refusal.
+        Err(NotDone::Busy(_) | NotDone::NoCluster(_) | NotDone::Paused(_)) => show::read(stages, id).await,
+        other => other,
+    }
+}
+
+/// Whether both may be one person. What somebody says of themselves, in brackets, proves nothing beside a name that is proven.
+fn may_be_one(one: &str, other: &str) -> bool {
+    let proven = |name: &str| name.split(" (").next().unwrap_or_default().to_owned();
+    let (first, second) = (proven(one), proven(other));
+    one == other || first == second && (first != ANONYMOUS || one == ANONYMOUS || other == ANONYMOUS)
 }
 
 pub async fn reject(stages: &Stages, id: &str, etag: &str, by: &str, why: &str, now: Timestamp) -> Result<Shown, NotDone> {
     let store = store(stages)?;
     let found = store.remediations().read(id).await?.ok_or(NotDone::NotFound)?;
+    let by = &clean(stages, by);
     let made = decide(stages, &store, &found, etag, Verdict::Rejected { by, why }, now).await?;
     Shown::of(stages, made)
 }

@@ -44,14 +44,14 @@ pub async fn standing(stages: &Stages) -> Result<Standing, NotDone> {
 
 pub async fn pause(stages: &Stages, why: &str, by: &str, now: Timestamp) -> Result<Standing, NotDone> {
     let store = store(stages)?;
-    let why = clean(stages, why);
-    switch(&store, "pause", &format!("yes: {why} ({by})"), by, now).await?;
+    let (why, by) = (clean(stages, why), clean(stages, by));
+    switch(&store, "pause", &format!("yes: {why} ({by})"), &by, now).await?;
     standing(stages).await
 }
 
 /// Goes on, in every replica that runs now.
 pub async fn resume(stages: &Stages, by: &str, now: Timestamp) -> Result<Standing, NotDone> {
-    let store = store(stages)?;
+    let (store, by) = (store(stages)?, &clean(stages, by));
     switch(&store, "resume", "no", by, now).await?;
     store.flags().set(RESUMED_AT, &now.as_millisecond().to_string(), by, now).await?;
     stages.remediator.wake.notify_one();

@@ -19,9 +19,9 @@ use crate::{
         ruling::PolicyDecision,
         symptom::{CategoryId, Severity},
     },
-    guard::policy::PolicyQuestion,
-    incidents::{NewEntry, Seen, Sighting, Store},
-    remediate::{self, Mode, Plan, effect},
+    guard::policy::{Condition, PolicyQuestion},
+    incidents::{NewEntry, RemediationFilter, Seen, Sighting, Store},
+    remediate::{self, Mode, Plan, Refusal, effect},
 };
 
 /// What somebody wants done.
@@ -47,18 +47,18 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
     }
     let (store, writer) = (store(stages)?, writer(stages)?);
     let target = wish.action.target.to_string();
-    if let Some(other) = store.remediations().under_way(&target, now).await? {
-        let shown = Shown::of(stages, other)?;
-        if shown.status() == RemediationStatus::Proposed && shown.action() == &wish.action {
-            return Ok(shown);
-        }
-        if shown.status() != RemediationStatus::Proposed {
-            return Err(NotDone::Busy(format!("{target} is being remediated already: {}", shown.id())));
-        }
+    let wish = &Wish { requested_by: clean(stages, &wish.requested_by), ..wish.clone() };
+    if let Some(other) = store.remediations().under_way(&target, now).await?
+        && other.status != RemediationStatus::Proposed
+    {
+        return Err(NotDone::Busy(format!("{target} is being remediated already: {}", other.id)));
+    }
+    if let Some(same) = waiting(stages, &store, wish, now).await? {
+        return Ok(same);
     }
     let (plan, clearance) = allowed(stages, &wish.action, now).await?;
     let reader = reader(stages)?;
-    let writes = effect::writes(&plan, &look(stages, &reader, now)).await?;
+    let writes = effect::writes(&plan, &look(stages, &reader, now)).await.map_err(|why| refused(stages, why))?;
     let incident_id = incident(stages, &store, wish, now).await?;
 
     let policy = PolicyLine::from(clearance.ruling());
@@ -85,7 +85,7 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
         request_id: wish.request_id.clone(),
         plan,
     };
-    let diff = clean(stages, &offer.plan.diff);
+    let diff = offer.plan.diff.clone();
     let proposal = Proposal {
         incident_id: Some(incident_id.clone()),
         action: serde_json::to_string(&offer).map_err(|_| NotDone::Failed)?,
@@ -105,8 +105,30 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
     Shown::of(stages, made)
 }
 
+/// The same wish, which waits for a decision. `None` = none does.
+async fn waiting(stages: &Stages, store: &Store, wish: &Wish, now: Timestamp) -> Result<Option<Shown>, NotDone> {
+    let target = Some(wish.action.target.to_string());
+    let filter = RemediationFilter { status: Some(RemediationStatus::Proposed), target, incident_id: None };
+    for one in store.remediations().list(&filter, MOST_WAITING, None).await? {
+        let shown = Shown::of(stages, one)?;
+        if shown.expires_at() > now && shown.action() == &wish.action {
+            return Ok(Some(shown));
+        }
+    }
+    Ok(None)
+}
+
+/// Proposals of one target that are looked through.
+const MOST_WAITING: usize = 100;
+
+/// A refusal as it may be told: it may quote what stands in the cluster.
+pub(super) fn refused(stages: &Stages, refusal: Refusal) -> NotDone {
+    NotDone::Refused(refusal.cleaned(|text| clean(stages, text)))
+}
+
 /// The plan of an action as the cluster is now, and the policy's leave.
 pub(super) async fn allowed(stages: &Stages, action: &Action, now: Timestamp) -> Result<(Plan, Clearance), NotDone> {
+    remediate::may_be_planned(action, &stages.remediator.bounds).map_err(|why| refused(stages, why))?;
     let nothing = std::collections::BTreeMap::new();
     // What is forbidden whatever the labels are needs no look at the cluster.
     let before = PolicyQuestion {
@@ -116,15 +138,23 @@ pub(super) async fn allowed(stages: &Stages, action: &Action, now: Timestamp) ->
         magnitude: crate::domain::ruling::Magnitude::default(),
         now,
     };
-    let first = stages.policy.judge(&before);
-    if first.decision() == PolicyDecision::Forbidden && first.rule().is_some() {
+    let (first, views) = stages.policy.explain(&before);
+    let is_forbidden = views.iter().any(|rule| {
+        let is_assumed = rule.conditions.iter().any(|condition| condition.is_assumed);
+        rule.matches && rule.decision == PolicyDecision::Forbidden && !is_assumed
+    });
+    let may_be_granted = views.iter().any(|rule| {
+        let is_open = |condition: &Condition| condition.is_met || condition.field == "labels" || condition.is_bound();
+        rule.decision != PolicyDecision::Forbidden && rule.conditions.iter().all(is_open)
+    });
+    if is_forbidden || !may_be_granted {
         return Err(NotDone::Forbidden(Box::new(first)));
     }
     let reader = reader(stages)?;
-    let plan = remediate::plan(action, &look(stages, &reader, now)).await?;
+    let plan = remediate::plan(action, &look(stages, &reader, now)).await.map_err(|why| refused(stages, why))?;
     let known = PolicyQuestion { labels: &plan.labels, labels_known: true, magnitude: plan.magnitude, ..before };
     match Clearance::of(action, stages.policy.judge(&known)) {
-        Ok(clearance) => Ok((plan, clearance)),
+        Ok(clearance) => Ok((plan.cleaned(|text| clean(stages, text)), clearance)),
         Err(ruling) => Err(NotDone::Forbidden(Box::new(ruling))),
     }
 }
@@ -139,10 +169,8 @@ pub async fn rehearse(writer: &crate::cluster::Writer, clearance: &Clearance, wr
 
 /// The incident that the wish belongs to: the named one, the open one of its target, or a new one.
 async fn incident(stages: &Stages, store: &Store, wish: &Wish, now: Timestamp) -> Result<String, NotDone> {
-    if let Some(id) = &wish.incident_id
-        && store.incidents().read(id).await?.is_some()
-    {
-        return Ok(id.clone());
+    if let Some(id) = &wish.incident_id {
+        return Ok(store.incidents().read(id).await?.ok_or(NotDone::NoIncident)?.incident.id);
     }
     let target = IncidentTarget {
         kind: wish.action.target.kind.as_str().to_owned(),

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::{info, warn};
 
-use super::NotDone;
+use super::{super::Stages, NotDone, pause};
 use crate::{
     cluster::{Report, Writer},
     domain::{
         action::{Action, ActionKind},
         incident::EntryKind,
         permit::Permit,
-        remediation::Remediation,
+        remediation::{Remediation, RemediationStatus},
     },
     incidents::{NewEntry, Store},
 };
@@ -43,16 +43,36 @@ pub async fn event(writer: &Writer, permit: &Permit<'_>, remediation: &Remediati
     }
 }
 
-/// What may become of an action.
-const OUTCOMES: [&str; 7] = ["proposed", "applied", "verified", "undone", "failed", "stuck", "refused"];
+/// What can become of an action.
+const OUTCOMES: [&str; 7] = ["proposed", "refused", "applied", "verified", "undone", "failed", "stuck"];
+/// Those that somebody, or this process, has something to do about.
+const OPEN: [RemediationStatus; 5] = [
+    RemediationStatus::Proposed,
+    RemediationStatus::Approved,
+    RemediationStatus::Applying,
+    RemediationStatus::Applied,
+    RemediationStatus::Stuck,
+];
 
-/// Begins to count, so that the first action of each kind is seen as a rise.
-pub fn begin_counting() {
-    for action in ActionKind::STEPS.map(ActionKind::as_str) {
+/// Every series is there from the start, so that the first event is seen as a rise.
+pub fn begin() {
+    for action in ActionKind::STEPS {
         for outcome in OUTCOMES {
-            metrics::counter!("faultline_remediations_total", "action" => action, "outcome" => outcome).increment(0);
+            metrics::counter!("faultline_remediations_total", "action" => action.as_str(), "outcome" => outcome).increment(0);
         }
     }
+}
+
+/// How much is open, and whether it is paused, as gauges.
+pub async fn standing(stages: &Stages, store: &Store) -> Result<(), NotDone> {
+    for status in OPEN {
+        let count = store.remediations().in_status(status).await?.len();
+        let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        metrics::gauge!("faultline_remediations_open", "status" => status.as_str()).set(count);
+    }
+    let is_paused = pause::paused(stages, store).await?.is_some();
+    metrics::gauge!("faultline_remediation_paused").set(if is_paused { 1.0 } else { 0.0 });
+    Ok(())
 }
 
 /// Counts what became of an action.

@@ -18,7 +18,7 @@ use crate::{
     },
     incidents::{NewEntry, Store},
     remediate::{
-        Mode, Plan,
+        Mode, Plan, Refusal,
         effect::{self, State},
         verify::{self, Verified},
     },
@@ -26,12 +26,21 @@ use crate::{
 
 /// Takes the next step of everything that is under way. Returns how many still are.
 pub async fn tend(stages: &Arc<Stages>, now: Timestamp) -> Result<usize, NotDone> {
-    if mode(stages) < Mode::Approve {
+    if mode(stages) == Mode::Off {
         return Ok(0);
     }
     let store = store(stages)?;
     store.remediations().expire(now).await?;
-    close_lost_acts(&store, now).await?;
+    if let Err(error) = close_lost_acts(&store, now).await {
+        // Another replica was faster, or the store is away: what follows will say so.
+        warn!(%error, "acts without an end stay open: {error}");
+    }
+    if let Err(error) = tell::standing(stages, &store).await {
+        warn!(%error, "remediations could not be counted: {error}");
+    }
+    if mode(stages) < Mode::Approve {
+        return Ok(0);
+    }
     let mut left = 0;
     for status in [RemediationStatus::Approved, RemediationStatus::Applying, RemediationStatus::Applied] {
         for one in store.remediations().in_status(status).await? {
@@ -112,7 +121,7 @@ async fn step(stages: &Stages, store: &Store, id: &str, now: Timestamp) -> Resul
     }
 }
 
-fn is_begun(status: RemediationStatus) -> bool {
+pub(super) fn is_begun(status: RemediationStatus) -> bool {
     matches!(status, RemediationStatus::Applying | RemediationStatus::Applied)
 }
 
@@ -126,7 +135,7 @@ async fn look_up(stages: &Stages, store: &Store, applying: Remediation, now: Tim
         Ok(State::Done | State::Neither(_)) => {
             (ActOutcome::Done, "it was done; who was to say so got no answer, or died".to_owned())
         }
-        Err(crate::remediate::Refusal::Absent { target }) => (ActOutcome::Lost, format!("{target} is gone")),
+        Err(Refusal::Absent { target }) => (ActOutcome::Lost, format!("{target} is gone")),
         Err(_) => return Ok(applying),
     };
     for entry in store.audit().unfinished(now.checked_add(SignedDuration::from_secs(1)).unwrap_or(now)).await? {
@@ -134,16 +143,26 @@ async fn look_up(stages: &Stages, store: &Store, applying: Remediation, now: Tim
             store.audit().complete(entry, outcome, &told, now).await?;
         }
     }
-    match state {
-        Ok(State::Done | State::Neither(_)) => carry_out::applied(stages, store, applying, now).await,
-        _ => {
-            let steps = (RemediationStatus::Applying, RemediationStatus::Failed);
-            let made = carry_out::advance(stages, store, &applying, steps, &format!("nothing was changed: {told}"), now).await?;
-            tell::entry(store, &made, EntryKind::Note, &format!("nothing was changed: {told}"), None, now).await?;
-            tell::counted(&plan.action, "failed");
-            Ok(made)
-        }
+    if state.is_ok_and(|state| state != State::Before) {
+        return carry_out::applied(stages, store, applying, now).await;
     }
+    failed(stages, store, &applying, &plan, &format!("nothing was changed: {told}"), now).await
+}
+
+/// It ends without having helped.
+async fn failed(
+    stages: &Stages,
+    store: &Store,
+    remediation: &Remediation,
+    plan: &Plan,
+    why: &str,
+    now: Timestamp,
+) -> Result<Remediation, NotDone> {
+    let steps = (remediation.status, RemediationStatus::Failed);
+    let made = carry_out::advance(stages, store, remediation, steps, why, now).await?;
+    tell::entry(store, &made, EntryKind::Note, &clean(stages, why), None, now).await?;
+    tell::counted(&plan.action, "failed");
+    Ok(made)
 }
 
 /// Whether it worked; where it did not, or not in time, it is undone.
@@ -169,6 +188,10 @@ async fn check(stages: &Stages, store: &Store, applied: Remediation, now: Timest
         Ok(Verified::NotYet(waits)) if is_late => {
             let why = format!("{waits} after {} seconds", plan.verification.within_seconds);
             undo::back(stages, store, applied, &plan, &why, None, now).await
+        }
+        Err(Refusal::Absent { target }) => {
+            let why = format!("{target} is gone: there is nothing left to verify or undo");
+            failed(stages, store, &applied, &plan, &why, now).await
         }
         Err(refusal) if is_late => {
             undo::back(stages, store, applied, &plan, &clean(stages, &refusal.to_string()), None, now).await

@@ -7,7 +7,7 @@ use tracing::{Instrument, error};
 
 use super::{
     super::{Stages, stage},
-    NotDone, Shown, carry_out, clean, look, pause, propose, reader, store, tell, tend, writer,
+    NotDone, Shown, carry_out, clean, look, not_carried_out, pause, propose, reader, store, tell, tend, writer,
 };
 use crate::{
     cluster::WriteError,
@@ -22,20 +22,39 @@ use crate::{
     guard::policy::PolicyQuestion,
     incidents::{NewEntry, Seen, Sighting, Store},
     remediate::{
-        Effect, Plan,
+        Effect, Plan, Refusal,
         effect::{self, State},
     },
 };
 
 /// How often an undo is tried in one go.
 const MOST_TRIES: usize = 5;
+/// How long an undo waits for a cluster that does not answer, or is too busy.
+const AWAY_SECONDS: i64 = 15 * 60;
 
 /// Undoes what was applied or verified, because a person wants it. What is undone already stays so.
 pub async fn undo(stages: &Arc<Stages>, id: &str, by: &str, now: Timestamp) -> Result<Shown, NotDone> {
-    let store = store(stages)?;
+    if let Some(why) = not_carried_out(stages) {
+        return Err(why);
+    }
+    let (store, by) = (store(stages)?, clean(stages, by));
+    let found = store.remediations().read(id).await?.ok_or(NotDone::NotFound)?;
+    let lease = format!("remediate {}", found.proposal.target);
+    let holder = format!("{} {}", stages.remediator.holder, uuid::Uuid::now_v7());
+    let until = now.checked_add(super::LEASE).unwrap_or(Timestamp::MAX);
+    if !store.leases().acquire(&lease, &holder, until, now).await? {
+        return Err(NotDone::Busy(format!("{} is being looked after just now", found.proposal.target)));
+    }
+    let done = by_hand(stages, &store, id, &by, now).await;
+    store.leases().release(&lease, &holder).await?;
+    Shown::of(stages, done?)
+}
+
+async fn by_hand(stages: &Stages, store: &Store, id: &str, by: &str, now: Timestamp) -> Result<Remediation, NotDone> {
+    // As it is now that nobody else changes it.
     let found = store.remediations().read(id).await?.ok_or(NotDone::NotFound)?;
     match found.status {
-        RemediationStatus::Undone => return Shown::of(stages, found),
+        RemediationStatus::Undone => return Ok(found),
         RemediationStatus::Applied | RemediationStatus::Verified | RemediationStatus::Stuck => {}
         other => return Err(NotDone::Changed(format!("it is {other}: there is nothing to undo"))),
     }
@@ -43,15 +62,7 @@ pub async fn undo(stages: &Arc<Stages>, id: &str, by: &str, now: Timestamp) -> R
     if matches!(plan.effect, Effect::Pods { .. }) {
         return Err(NotDone::CannotUndo(plan.rollback.clone()));
     }
-    let lease = format!("remediate {}", found.proposal.target);
-    let holder = format!("{} {}", stages.remediator.holder, uuid::Uuid::now_v7());
-    let until = now.checked_add(super::LEASE).unwrap_or(Timestamp::MAX);
-    if !store.leases().acquire(&lease, &holder, until, now).await? {
-        return Err(NotDone::Busy(format!("{} is being looked after just now", found.proposal.target)));
-    }
-    let done = back(stages, &store, found, &plan, &format!("{by} wanted it undone"), Some(by), now).await;
-    store.leases().release(&lease, &holder).await?;
-    Shown::of(stages, done?)
+    back(stages, store, found, &plan, &format!("{by} wanted it undone"), Some(by), now).await
 }
 
 /// Undoes it and writes down how that went.
@@ -81,11 +92,20 @@ pub async fn back(
             tell::counted(&plan.action, "undone");
             Ok(made)
         }
-        // The store or the cluster is away: it is tried again.
+        // Whoever wants it undone is told; nothing is worse than it was.
+        Err(error) if by.is_some() => Err(error),
+        // The store is away: it is tried again.
         Err(NotDone::Failed) => Err(NotDone::Failed),
-        Err(NotDone::NoCluster(why)) => Err(NotDone::NoCluster(why)),
+        // The cluster is away: it is tried again for a while.
+        Err(NotDone::NoCluster(why)) if !is_too_long(&found, plan, now) => Err(NotDone::NoCluster(why)),
         Err(error) => stuck(stages, store, &found, plan, &format!("{why}; and it could not be undone: {error}"), now).await,
     }
+}
+
+/// Whether the cluster is away for longer than anybody should wait for it.
+fn is_too_long(found: &Remediation, plan: &Plan, now: Timestamp) -> bool {
+    let within = i64::try_from(plan.verification.within_seconds).unwrap_or(i64::MAX);
+    now.duration_since(found.updated_at).as_secs() >= within.saturating_add(AWAY_SECONDS)
 }
 
 /// Sets it back as far as somebody else did not change it since.
@@ -99,6 +119,7 @@ async fn set_back(
 ) -> Result<(), NotDone> {
     let writer = writer(stages)?;
     let mut last = String::new();
+    let mut is_passing = false;
     for _ in 0..MOST_TRIES {
         let reader = reader(stages)?;
         let look = look(stages, &reader, now);
@@ -107,11 +128,12 @@ async fn set_back(
             Ok(State::Done) => {}
             Ok(State::Neither(why)) => return Err(NotDone::CannotUndo(why)),
             Err(refusal) => {
-                last = refusal.to_string();
+                last = clean(stages, &refusal.to_string());
+                is_passing = matches!(refusal, Refusal::NotSeen { .. });
                 continue;
             }
         }
-        let writes = effect::undo(plan, &look).await?;
+        let writes = effect::undo(plan, &look).await.map_err(|why| propose::refused(stages, why))?;
         let clearance = leave_to_undo(stages, &plan.action, plan, now);
         let actor = by.or(found.approver.as_deref()).unwrap_or(super::AUTO);
         let entry = store.audit().begin(carry_out::act(stages, found, &clearance, "undo", actor), now).await?;
@@ -137,10 +159,16 @@ async fn set_back(
         }
         store.audit().complete(entry, outcome, &told, now).await?;
         last = told;
+        is_passing = match &made {
+            Ok(()) => true,
+            Err(WriteError::Refused { status, .. }) => matches!(status, 429 | 503),
+            Err(error) => matches!(error, WriteError::Unanswered(_) | WriteError::Conflict(_)),
+        };
     }
     let reader = reader(stages)?;
     match effect::state(plan, &look(stages, &reader, now)).await {
         Ok(State::Before) => Ok(()),
+        _ if is_passing => Err(NotDone::NoCluster(last)),
         _ => Err(NotDone::CannotUndo(last)),
     }
 }

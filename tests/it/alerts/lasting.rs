@@ -114,7 +114,7 @@ async fn a_killed_process_loses_nothing_that_it_answered_for() {
     let place = format!("--data-dir={}", folder.path().display());
     let alerts: Vec<_> = (0..50).map(|number| killed(&pod(["cart", "orders"][number % 2], number))).collect();
     let first = Serving::start(&["--no-cluster", &place, "--alert-workers=0"]);
-    let answer = first.post(PATH, &notification(&alerts).to_string()).await;
+    let answer = first.post(PATH, "", &notification(&alerts).to_string()).await;
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     drop(first);
     let second = Serving::start(&["--no-cluster", &place]);

@@ -53,6 +53,17 @@ fn examples_are_as_the_document_says() {
         "SuggestRequest",
         &document["paths"]["/suggest-runbook"]["post"]["requestBody"]["content"]["application/json"]["example"],
     );
+    for (name, example) in document["paths"]["/remediations"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        .as_object()
+        .expect("examples")
+    {
+        assert!(example["value"].is_object(), "{name}");
+        conforms("ProposeRequest", &example["value"]);
+    }
+    let reasons = ["/remediations/pause", "/remediations/resume", "/remediations/{id}/approve", "/remediations/{id}/undo"];
+    for path in reasons {
+        conforms("ReasonRequest", &document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"]);
+    }
     conforms("Problem", &document["components"]["responses"]["Problem"]["content"]["application/problem+json"]["example"]);
 }
 

@@ -89,12 +89,12 @@ async fn the_running_process_tells_more_and_says_who_wanted_it() {
     let serving = Serving::start(&["--no-cluster", "--database-url=off", "--embedder=off", "--log-format=json"]);
     serving.get("/runbooks").await;
     assert!(!serving.log().contains("GET /runbooks was answered"), "{}", serving.log());
-    let answer = serving.post("/log-level", r#"{"level": "shouting=very=loud"}"#).await;
+    let answer = serving.post("/log-level", "", r#"{"level": "shouting=very=loud"}"#).await;
     assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
-    let answer = serving.post("/log-level", r#"{"level": "warn,faultline::http=debug", "for_minutes": 1}"#).await;
+    let answer = serving.post("/log-level", "", r#"{"level": "warn,faultline::http=debug", "for_minutes": 1}"#).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     serving.get("/runbooks").await;
-    serving.post("/log-level", r#"{"level": "error"}"#).await;
+    serving.post("/log-level", "", r#"{"level": "error"}"#).await;
     serving.get("/runbooks").await;
     let log = serving.stopped().await;
     assert_eq!(log.matches("GET /runbooks was answered").count(), 1, "{log}");

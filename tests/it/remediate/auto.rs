@@ -129,7 +129,11 @@ async fn held_back(bed: &Bed, reason: &str) {
 async fn auto_does_nothing_that_a_person_should_decide() {
     held_back(&Bed::with(auto(), POLICY).await, "the policy wants a person").await;
     held_back(&Bed::with(RemediateSettings { auto_max_pods: 2, ..auto() }, LOOSE).await, "more than 2 pods").await;
-    held_back(&Bed::with(RemediateSettings { auto_per_cluster_hour: 0, ..auto() }, LOOSE).await, "its budget is used up").await;
+    held_back(
+        &Bed::with(RemediateSettings { auto_per_cluster_hour: 0, ..auto() }, LOOSE).await,
+        "its budget is zero (auto hour cluster)",
+    )
+    .await;
     held_back(&Bed::with(RemediateSettings { remediation_paused: true, auto_resume: false, ..auto() }, LOOSE).await, "paused")
         .await;
 }

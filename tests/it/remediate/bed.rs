@@ -77,7 +77,16 @@ impl Bed {
     }
 
     pub async fn with(settings: RemediateSettings, policy: &'static str) -> Self {
-        Self { living: Living::new(), store: stores::Bed::sqlite().await, settings, policy, seconds: AtomicI64::new(0) }
+        Self::of(Living::new(), settings, policy).await
+    }
+
+    /// One whose time is that of the clock, for doors that read it.
+    pub async fn today(settings: RemediateSettings, policy: &'static str) -> Self {
+        Self::of(Living::at(&today().to_string()), settings, policy).await
+    }
+
+    async fn of(living: Living, settings: RemediateSettings, policy: &'static str) -> Self {
+        Self { living, store: stores::Bed::sqlite().await, settings, policy, seconds: AtomicI64::new(0) }
     }
 
     /// A process that begins now: a client and memory of its own, the same cluster and store.
@@ -163,6 +172,11 @@ impl Bed {
         let open = audit.unfinished(Timestamp::MAX).await.expect("it is read");
         assert!(open.is_empty(), "every act says how it ended: {open:?}");
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the doors under test read the clock")]
+pub fn today() -> Timestamp {
+    Timestamp::now()
 }
 
 pub const API: &str = "/apis/apps/v1/namespaces/shop/deployments/api";

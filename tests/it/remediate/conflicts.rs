@@ -10,7 +10,8 @@ const SCALE: &str = "kubectl scale deployment/api --replicas=4 -n shop";
 
 #[tokio::test]
 async fn an_object_that_changed_since_the_proposal_is_left_alone() {
-    let edits: [(&str, fn(&mut serde_json::Value)); 3] = [
+    type Edit = fn(&mut serde_json::Value);
+    let edits: [(&str, Edit); 3] = [
         ("the size", |object| object["spec"]["replicas"] = 5.into()),
         ("the template", |object| object["spec"]["template"]["metadata"]["labels"]["x"] = "y".into()),
         ("a label", |object| object["metadata"]["labels"]["team"] = "b".into()),

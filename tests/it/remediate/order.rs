@@ -5,12 +5,16 @@ use faultline::{
     cluster::access::WRITES,
     domain::{
         action::{Action, Change},
+        audit::Act,
         object::{Kind, ObjectRef},
+        permit::{Clearance, DecidedBy, Permit},
+        ruling::Magnitude,
     },
+    guard::policy::{Policy, PolicyQuestion},
     pipeline::remediate,
 };
 
-use super::bed::Bed;
+use super::bed::{Bed, LOOSE, POLICY};
 use crate::support::living::Seen;
 
 #[tokio::test]
@@ -70,6 +74,41 @@ async fn every_write_is_preceded_by_its_audit_row_its_rehearsal_and_the_policy()
     }
     only_writes_of_the_table(&bed.living.seen());
     bed.audit_is_whole().await;
+}
+
+#[tokio::test]
+async fn a_permit_needs_a_decision_and_its_own_audit_row() {
+    let bed = Bed::new().await;
+    let restart =
+        |name: &str| Action { target: ObjectRef::new(Kind::Deployment, Some("shop"), name), change: Change::RolloutRestart };
+    let ruling = |policy: &str, action: &Action| {
+        let (labels, magnitude) = (std::collections::BTreeMap::new(), Magnitude { pods: Some(1), ..Magnitude::default() });
+        let question = PolicyQuestion { action, labels: &labels, labels_known: true, magnitude, now: bed.now() };
+        Policy::load(policy).expect("a policy").judge(&question)
+    };
+    let row = async |action: &Action| {
+        let act = Act {
+            actor: "ada".to_owned(),
+            action: action.change.kind().as_str().to_owned(),
+            target: action.target.to_string(),
+            incident_id: None,
+            request_id: None,
+            details: "{}".to_owned(),
+        };
+        bed.store.store.audit().begin(act, bed.now()).await.expect("it is written")
+    };
+    let action = restart("api");
+    assert!(Clearance::of(&action, ruling("version: 1\nrules: []\n", &action)).is_err());
+    let allowed = Clearance::of(&action, ruling(LOOSE, &action)).expect("it is allowed");
+    let asked = Clearance::of(&action, ruling(POLICY, &action)).expect("it is not forbidden");
+    let own = row(&action).await;
+    assert!(Permit::new(&allowed, DecidedBy::Policy, &own).is_some());
+    assert!(Permit::new(&asked, DecidedBy::Policy, &own).is_none());
+    assert!(Permit::new(&asked, DecidedBy::Person("ada"), &own).is_some());
+    assert!(Permit::new(&asked, DecidedBy::Person(""), &own).is_none());
+    for other in [restart("web"), Action { change: Change::Scale { replicas: 4 }, ..restart("api") }] {
+        assert!(Permit::new(&allowed, DecidedBy::Policy, &row(&other).await).is_none());
+    }
 }
 
 /// The audit row is there before the first request of a change arrives.

@@ -210,3 +210,20 @@ async fn what_does_not_exist_or_may_not_be_seen_is_said() {
     bed.living.deny("get", "deployments", "shop");
     assert!(why(&bed, RESTART).await.contains("could not be looked at: denied"));
 }
+
+#[tokio::test]
+async fn a_rule_about_labels_is_held_against_the_labels_that_there_are() {
+    let policy = "version: 1\nrules:\n  - {id: shop, actions: [rollout-restart], namespaces: [shop], decision: needs-approval, \
+                  justification: it is looked after, examples: {match: [rollout-restart deployment/shop/api], not_match: [cordon node/a]}}\n  \
+                  - {id: critical, actions: [rollout-restart], labels: \"critical=true\", decision: forbidden, justification: too dear, \
+                  examples: {match: [{action: rollout-restart deployment/shop/api, labels: {critical: \"true\"}}], \
+                  not_match: [{action: rollout-restart deployment/shop/api, labels: {critical: \"false\"}}]}}\n";
+    let settings = RemediateSettings { remediation_mode: Mode::Approve, ..RemediateSettings::default() };
+    let bed = Bed::with(settings, policy).await;
+    bed.api();
+    bed.living.deployment("shop", "till").replicas(3).label("critical", "true").create();
+    let process = bed.process().await;
+    bed.propose(&process, RESTART).await.expect("it is not critical");
+    let till = bed.propose(&process, "kubectl rollout restart deployment/till -n shop").await;
+    assert!(matches!(&till, Err(NotDone::Forbidden(ruling)) if ruling.rule() == Some("critical")), "{till:?}");
+}

@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::cli::{Folder, Run, faultline};
+use crate::support::{
+    cli::{Folder, Run, faultline},
+    serving::Serving,
+};
 
 fn in_store(folder: &Folder, arguments: &[&str]) -> Run {
     faultline(arguments).env("DATA_DIR", folder.path())
@@ -92,4 +95,18 @@ fn a_folder_that_cannot_be_had_is_said_and_does_no_harm() {
     let answer = faultline(&diagnose).env("DATA_DIR", &below).succeeds();
     assert!(answer.contains("OOMKilled") && answer.contains("incident:"), "{answer}");
     assert_eq!(fs::read_to_string(&blocked).expect("it is there"), "x");
+}
+
+#[test]
+fn a_second_process_that_serves_with_the_same_file_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let place = format!("--data-dir={}", folder.path().display());
+    let first = Serving::start(&["--no-cluster", &place]);
+    let refused = faultline(&["serve", "--no-cluster", "--app-port=0", &place]).ends_with(2);
+    assert!(refused.err.contains("another process serves with SQLite file"), "{}", refused.err);
+    assert!(refused.err.contains("Postgres"), "{}", refused.err);
+    // Whoever only looks is welcome, and the next may serve once the first is gone, however it went.
+    faultline(&["incidents", "list"]).env("DATA_DIR", folder.path()).succeeds();
+    drop(first);
+    drop(Serving::start(&["--no-cluster", &place]));
 }

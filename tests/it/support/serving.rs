@@ -58,19 +58,7 @@ impl Serving {
 
     /// The same with more lines in the head, each with its line end.
     pub async fn get_with(&self, path: &str, head: &str) -> String {
-        self.ask(format!(
-            "GET {path} HTTP/1.1
-host: localhost
-connection: close
-{head}
-"
-        ))
-        .await
-    }
-
-    /// The answer to a POST of JSON, with its head.
-    pub async fn post(&self, path: &str, body: &str) -> String {
-        self.post_with(path, "", body).await
+        self.ask(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}\r\n")).await
     }
 
     /// Asks it to stop and waits until it has. Tells what it logged.
@@ -86,21 +74,12 @@ connection: close
         .expect("no panic")
     }
 
-    /// The same as [`Serving::post`] with more lines in the head, each with its line end.
-    pub async fn post_with(&self, path: &str, head: &str, body: &str) -> String {
+    /// The answer to a POST, with its head. `headers` end with a line break each.
+    pub async fn post(&self, path: &str, headers: &str, body: &str) -> String {
         let length = body.len();
-        let more = head;
-        let head = format!(
-            "POST {path} HTTP/1.1
-host: localhost
-connection: close
-content-type: application/json"
-        );
         self.ask(format!(
-            "{head}
-content-length: {length}
-{more}
-{body}"
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n{headers}\r\n{body}"
         ))
         .await
     }

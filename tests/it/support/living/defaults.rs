@@ -1,5 +1,6 @@
 //! What the server fills in where a client leaves it out.
 
+use faultline::domain::quantity::Quantity;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +11,10 @@ use super::{
 pub fn fill_in(resource: &Resource, object: &mut Value) {
     leave_out(object);
     match resource.kind {
-        "Pod" => pod_spec(map_of(object, "spec")),
+        "Pod" => {
+            pod_spec(map_of(object, "spec"));
+            requests(map_of(object, "spec"));
+        }
         "Deployment" => deployment(object),
         "ReplicaSet" => {
             let spec = map_of(object, "spec");
@@ -141,7 +145,19 @@ fn pod_spec(spec: &mut Value) {
             for port in container["ports"].as_array_mut().into_iter().flatten() {
                 default(port, "protocol", "TCP");
             }
-            // Requests are the limits where only limits are given.
+            for kind in ["limits", "requests"] {
+                for amount in container["resources"][kind].as_object_mut().into_iter().flat_map(|amounts| amounts.values_mut()) {
+                    *amount = written_out(amount);
+                }
+            }
+        }
+    }
+}
+
+/// Requests of a pod are its limits where only limits are given. Templates stay as they are.
+fn requests(spec: &mut Value) {
+    for kind in ["initContainers", "containers"] {
+        for container in spec[kind].as_array_mut().into_iter().flatten() {
             let limits = container["resources"]["limits"].clone();
             if let Some(limits) = limits.as_object().filter(|limits| !limits.is_empty()) {
                 let requests = map(&mut container["resources"], "requests");
@@ -151,4 +167,23 @@ fn pod_spec(spec: &mut Value) {
             }
         }
     }
+}
+
+/// A quantity as the server writes it out, whatever the client wrote: `1Gi` of `1024Mi` or `"1.0Gi"`, `512Mi` of `0.5Gi`
+/// (k8s.io/apimachinery/pkg/api/resource, CanonicalizeBytes). What is no whole number stays as it is here.
+fn written_out(amount: &Value) -> Value {
+    let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
+    let Some(whole) = Quantity::parse(&text).filter(|quantity| quantity.thousandths() % 1000 == 0 && quantity.units() > 0) else {
+        return amount.clone();
+    };
+    let mut number = whole.units();
+    let is_binary = text.ends_with('i') && number >= 1024;
+    let (step, units) =
+        if is_binary { (1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi"]) } else { (1000, ["", "k", "M", "G", "T", "P"]) };
+    let mut unit = 0;
+    while number % step == 0 && unit + 1 < units.len() {
+        number /= step;
+        unit += 1;
+    }
+    format!("{number}{}", units[unit]).into()
 }
