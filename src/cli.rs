@@ -50,7 +50,7 @@ const EXIT_CODES: &str = "Exit codes:
   1  it could not be done, a check found problems, or `cluster-health` something unwell
   2  wrong arguments or settings
   3  `diagnose`: an error, but of no known category; `policy explain`: needs approval
-  4  no error seen, no runbook fits, no rule matches, too little seen, forbidden by a policy, or warnings of `doctor`";
+  4  no error seen, nothing fits, too little seen, forbidden by a policy, or warnings of `doctor`";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -95,8 +95,9 @@ impl LogControl {
         changes.now = (level != self.0.usual).then(|| Change { level: level.to_owned(), until, by });
         if changes.now.is_some() {
             let (control, number) = (self.clone(), changes.number);
+            let over = tokio::time::sleep(Duration::from_secs(minutes * 60));
             tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
+                over.await;
                 control.back(number);
             });
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use metrics::histogram;
-use tracing::{Span, info_span};
+use tracing::{Instrument, Span, info_span};
 
 /// The span of one stage, named as the stage.
 pub fn span(stage: &'static str) -> Span {
@@ -47,7 +47,7 @@ pub fn timed(stage: &'static str, took: Duration) {
 /// Does `work` as a stage.
 pub async fn stage<T>(name: &'static str, work: impl Future<Output = T>) -> T {
     let began = Instant::now();
-    let done = tracing::Instrument::instrument(work, span(name)).await;
+    let done = Box::pin(work).instrument(span(name)).await;
     timed(name, began.elapsed());
     done
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::{
     filter::{FilterExt, filter_fn},
     fmt::{
         FmtContext, FormatEvent, FormatFields, MakeWriter,
-        format::{self, JsonFields, Writer},
+        format::{self, JsonFields, Writer as Line},
     },
     registry::LookupSpan,
     reload,
@@ -132,13 +132,13 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
     F: FormatEvent<S, N>,
 {
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Line<'_>, event: &Event<'_>) -> fmt::Result {
         let trace = Context::current().span().span_context().clone();
         if !trace.is_valid() {
             return self.form.format_event(context, writer, event);
         }
         let mut line = String::new();
-        self.form.format_event(context, Writer::new(&mut line), event)?;
+        self.form.format_event(context, Line::new(&mut line), event)?;
         let (line, id) = (line.trim_end(), trace.trace_id());
         match line.strip_suffix('}').filter(|_| self.is_json) {
             Some(open) => writeln!(writer, "{open},\"trace_id\":\"{id}\"}}"),

@@ -71,7 +71,7 @@ pub async fn next(stages: &Stages, store: &Store, worker: Worker<'_>, now: Times
         return Ok(None);
     }
     let span = info_span!("alerts", "otel.name" = "work alerts", "otel.kind" = "consumer", "faultline.alerts" = taken.len());
-    round(stages, store, worker, taken, began, now).instrument(span).await.map(Some)
+    Box::pin(round(stages, store, worker, taken, began, now)).instrument(span).await.map(Some)
 }
 
 /// Deals with what was taken, all of one cause.

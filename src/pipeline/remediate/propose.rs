@@ -38,7 +38,7 @@ pub struct Wish {
 
 /// Proposes an action. The same wish, while it waits, is the same proposal.
 pub async fn propose(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown, NotDone> {
-    proposed(stages, wish, now).instrument(stage::span("propose")).await
+    Box::pin(proposed(stages, wish, now)).instrument(stage::span("propose")).await
 }
 
 async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown, NotDone> {

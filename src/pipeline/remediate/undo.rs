@@ -83,7 +83,7 @@ pub async fn back(
         tell::counted(&plan.action, "failed");
         return Ok(made);
     }
-    match set_back(stages, store, &found, plan, by, now).instrument(stage::remediation("undo", &found.id)).await {
+    match Box::pin(set_back(stages, store, &found, plan, by, now)).instrument(stage::remediation("undo", &found.id)).await {
         Ok(()) => {
             let outcome = format!("undone: {why}");
             let made = carry_out::advance(stages, store, &found, (from, RemediationStatus::Undone), &outcome, now).await?;

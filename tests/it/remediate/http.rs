@@ -128,7 +128,7 @@ async fn lists_are_filtered_and_paged() {
     assert_eq!(seen, [id(3), id(2), id(1), id(0)]);
     for (query, pointer) in [
         ("status=gone", "#/status"),
-        ("target=deployment/../api", "#/target"),
+        ("target=deployment/shop/Api", "#/target"),
         ("incident=%27%20OR%201=1", "#/incident"),
         ("limit=0", "#/limit"),
         ("limit=201", "#/limit"),
