@@ -91,7 +91,7 @@ impl TraceService for Kept {
 }
 
 fn seen(span: &Span) -> Seen {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
     Seen {
         name: span.name.clone(),
         trace: hex(&span.trace_id),
