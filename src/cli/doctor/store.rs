@@ -3,8 +3,9 @@
 use std::{cmp::Ordering, path::Path};
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
-use super::{super::store::now, Finding, within};
+use super::{super::store::now, CHECK_WITHIN, Finding};
 use crate::{
     config,
     incidents::{OpenError, Place, PlaceSettings, SCHEMA_VERSION, Store},
@@ -32,7 +33,7 @@ pub async fn store(settings: &PlaceSettings) -> Vec<Finding> {
         Place::File { file, .. } if !file.exists() => {
             vec![Finding::ok("store", format!("{} is made at the start", file.display()))]
         }
-        Place::Nowhere(_) | Place::File { .. } | Place::Postgres(_) => within("store", opened(&place)).await,
+        Place::Nowhere(_) | Place::File { .. } | Place::Postgres(_) => opened(&place).await,
     };
     if let Place::File { file, .. } = &place {
         found.extend(disk("store", file.parent().unwrap_or(Path::new("."))));
@@ -41,10 +42,14 @@ pub async fn store(settings: &PlaceSettings) -> Vec<Finding> {
 }
 
 async fn opened(place: &Place) -> Vec<Finding> {
-    let (store, schema) = match Store::look_at(place).await {
-        Ok(opened) => opened,
-        Err(error @ (OpenError::Refused(_) | OpenError::Newer { .. } | OpenError::Unavailable(_))) => {
-            let advice = "See DATABASE_URL and DATA_DIR, and whether the database runs and lets this account in.";
+    let advice = "See DATABASE_URL and DATA_DIR, and whether the database runs and lets this account in.";
+    let (store, schema) = match timeout(CHECK_WITHIN, Store::look_at(place)).await {
+        Ok(Ok(opened)) => opened,
+        Err(_) => {
+            let said = format!("{} gave no answer in {} seconds", place.describe(), CHECK_WITHIN.as_secs());
+            return vec![Finding::fail("store", said, advice)];
+        }
+        Ok(Err(error @ (OpenError::Refused(_) | OpenError::Newer { .. } | OpenError::Unavailable(_)))) => {
             return vec![Finding::fail("store", error.to_string(), advice)];
         }
     };
@@ -58,17 +63,20 @@ async fn opened(place: &Place) -> Vec<Finding> {
         Ordering::Equal => Finding::ok("store", format!("{what}, schema {schema}")),
     }];
     if schema > 0 && schema <= SCHEMA_VERSION {
-        found.extend(within("audit log", audit(&store)).await);
+        found.push(timeout(CHECK_WITHIN, audit(&store)).await.unwrap_or_else(|_| {
+            let said = format!("it has more rows than could be checked in {} seconds", CHECK_WITHIN.as_secs());
+            Finding::warn("audit log", said, "faultline audit verify checks all of it.")
+        }));
     }
-    if let Ok(Some(clock)) = store.clock().await {
+    if let Ok(Ok(Some(clock))) = timeout(CHECK_WITHIN, store.clock()).await {
         found.push(skew("clock of the store", clock, now()));
     }
     store.close().await;
     found
 }
 
-async fn audit(store: &Store) -> Vec<Finding> {
-    vec![match store.audit().verify().await {
+async fn audit(store: &Store) -> Finding {
+    match store.audit().verify().await {
         Ok(report) => match report.broken {
             None => Finding::ok("audit log", format!("{} rows are whole", report.rows)),
             Some(broken) => {
@@ -81,7 +89,7 @@ async fn audit(store: &Store) -> Vec<Finding> {
             }
         },
         Err(error) => Finding::fail("audit log", error.to_string(), "See the database's own log."),
-    }]
+    }
 }
 
 /// How far another clock is from ours.

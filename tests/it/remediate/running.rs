@@ -9,8 +9,8 @@ use super::bed::{Bed, POLICY, changes};
 use crate::support::{cli::Folder, kubernetes::Listening, serving::Serving};
 
 const SCALE: &str = "kubectl scale deployment/api --replicas=4 -n shop";
-/// Far more than it takes.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Far more than it takes, and more than the lease (two minutes) that a killed process may have left on the target.
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A cluster on a socket, and the flags of a service that may change it.
 struct House {
