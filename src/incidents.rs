@@ -17,6 +17,7 @@ mod change;
 mod coordinate;
 mod database;
 mod firing;
+mod kept;
 mod postgres;
 mod queue;
 mod read;
@@ -29,6 +30,7 @@ pub mod settings;
 mod sqlite;
 mod stats;
 mod store;
+mod together;
 
 use std::sync::{PoisonError, RwLock};
 

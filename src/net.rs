@@ -165,20 +165,28 @@ pub async fn send(request: RequestBuilder) -> Result<Response, NetError> {
 
 /// The same request, which names the trace that it is a part of, if it is part of one.
 fn traced(request: RequestBuilder) -> RequestBuilder {
+    trace_context().into_iter().fold(request, |request, (name, value)| request.header(name, value))
+}
+
+/// The headers that name the trace which whatever is done now is a part of (W3C Trace Context); none where it is part of none.
+pub fn trace_context() -> Vec<(&'static str, String)> {
     let context = Context::current();
     let span = context.span();
     let span = span.span_context();
     if !span.is_valid() {
-        return request;
+        return Vec::new();
     }
     let parent = TraceParent {
         trace_id: u128::from_be_bytes(span.trace_id().to_bytes()),
         span_id: u64::from_be_bytes(span.span_id().to_bytes()),
         is_sampled: span.is_sampled(),
     };
-    let request = request.header("traceparent", parent.header());
+    let mut headers = vec![("traceparent", parent.header())];
     let state = span.trace_state().header();
-    if state.is_empty() { request } else { request.header("tracestate", state) }
+    if !state.is_empty() {
+        headers.push(("tracestate", state));
+    }
+    headers
 }
 
 /// How long the server asks to wait: `retry-after-ms`, or `retry-after` in seconds or as a date, which counts from the

@@ -1,12 +1,12 @@
 //! What is read from a cluster, as permissions: the one table that the chart's role, the checks at start and the tests share.
 
 use futures_util::future::join_all;
-use http::{Method, Request, header};
+use http::{Method, header};
 use kube::{Client, client::Body};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    wire::{JSON, api_of},
+    wire::{self, JSON, api_of},
     writer::{Part, Write, WriteVerb},
 };
 use crate::domain::action::ActionKind;
@@ -154,11 +154,8 @@ pub(super) async fn allowed(client: &Client, need: Need, verb: &str, namespace: 
             "group": need.group, "resource": resource, "subresource": subresource, "verb": verb, "namespace": namespace.unwrap_or_default(),
         }},
     });
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
+    let request = wire::request(Method::POST, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", JSON)
         .header(header::CONTENT_TYPE, JSON)
-        .header(header::ACCEPT, JSON)
         .body(Body::from(serde_json::to_vec(&body).ok()?))
         .ok()?;
     let response = client.send(request).await.ok()?;

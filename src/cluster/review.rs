@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, header};
+use http::{Method, header};
 use kube::client::Body;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -111,11 +111,8 @@ impl Cluster {
         let failed = |why: String| ReviewError(why);
         let client = self.client().ok_or_else(|| failed("no cluster is connected".to_owned()))?;
         let body = serde_json::to_vec(body).map_err(|error| failed(error.to_string()))?;
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
+        let request = wire::request(Method::POST, path, JSON)
             .header(header::CONTENT_TYPE, JSON)
-            .header(header::ACCEPT, JSON)
             .body(Body::from(body))
             .map_err(|error| failed(error.to_string()))?;
         let asking = async {

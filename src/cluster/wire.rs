@@ -1,12 +1,12 @@
 //! Paths and bodies of the Kubernetes API, as far as they are used here.
 
-use http::{Request, StatusCode, header};
+use http::{Method, Request, StatusCode, header, request::Builder};
 use k8s_openapi::Resource;
 use kube::client::Body;
 use serde::Deserialize;
 
 use super::ReadError;
-use crate::domain::object::Kind;
+use crate::{domain::object::Kind, net};
 
 /// A resource that can be read by its path.
 pub trait Readable: Resource + serde::de::DeserializeOwned + Send + 'static {}
@@ -82,12 +82,16 @@ pub const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=met
 pub const JSON: &str = "application/json";
 pub const PLAIN: &str = "text/plain, */*";
 
+/// A request to an API server, which names the trace that it is a part of: the server can trace as well
+/// (<https://kubernetes.io/docs/concepts/cluster-administration/system-traces/>).
+pub fn request(method: Method, target: &str, accept: &str) -> Builder {
+    let request = Request::builder().method(method).uri(target).header(header::ACCEPT, accept);
+    net::trace_context().into_iter().fold(request, |request, (name, value)| request.header(name, value))
+}
+
 /// A GET request for `target`.
 pub fn get(target: &str, accept: &str) -> Result<Request<Body>, ReadError> {
-    Request::get(target)
-        .header(header::ACCEPT, accept)
-        .body(Body::empty())
-        .map_err(|error| ReadError::Damaged(format!("not a path: {error}")))
+    request(Method::GET, target, accept).body(Body::empty()).map_err(|error| ReadError::Damaged(format!("not a path: {error}")))
 }
 
 /// What a refused answer means.

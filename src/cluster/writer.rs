@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, StatusCode, header};
+use http::{Method, StatusCode, header};
 use kube::{Client, client::Body};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -162,11 +162,8 @@ impl Writer {
 
     async fn call(&self, method: Method, path: &str, content: &str, body: &Value) -> Result<Value, WriteError> {
         let damaged = |why: String| WriteError::Unanswered(wire::short(&why));
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
+        let request = wire::request(method, path, JSON)
             .header(header::CONTENT_TYPE, content)
-            .header(header::ACCEPT, JSON)
             .body(Body::from(body.to_string().into_bytes()))
             .map_err(|error| damaged(error.to_string()))?;
         let answered = timeout(self.call, async {

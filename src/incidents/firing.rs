@@ -9,9 +9,10 @@ use super::{
     bounded,
     change::{NewEntry, advance, append, lock},
     database::{Database, StoreError, Value, Work, values},
+    kept::keep,
     queue::take_out,
     read::{COLUMNS, incident},
-    record::{MANY_ENTRIES, Sighting, TITLE_BYTES, keep, sight},
+    record::{MANY_ENTRIES, Sighting, TITLE_BYTES, sight},
 };
 use crate::domain::{
     incident::{EntryKind, Incident, Status},

@@ -1,22 +1,19 @@
 //! What was seen becomes an incident, or part of the one that is open already.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::json;
 
 use super::{
     bounded,
     change::{NewEntry, append},
     database::{StoreError, Work, values},
+    kept::keep,
     new_id,
     read::{COLUMNS, incident},
     store::Incidents,
 };
 use crate::domain::{
-    diagnosis::{Answer, Diagnosis},
-    evidence::Evidence,
+    diagnosis::Diagnosis,
     incident::{EntryKind, Incident, IncidentTarget, Status},
     symptom::{CategoryId, Severity},
 };
@@ -85,8 +82,6 @@ pub const REOPEN_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// Longest title.
 pub(super) const TITLE_BYTES: usize = 512;
-/// Diagnoses of one incident that are kept, the newest.
-const KEPT_DIAGNOSES: i64 = 50;
 /// From this many entries on, alerts and diagnoses are only counted.
 pub(super) const MANY_ENTRIES: u64 = 500;
 
@@ -98,6 +93,11 @@ impl Incidents<'_> {
         keep(&mut work, &found, sighting, now).await?;
         work.commit().await?;
         Ok(Recorded { incident_id: found.id, outcome })
+    }
+
+    /// The same, in one transaction with what others record meanwhile. It is recorded even when nobody waits for it any more.
+    pub async fn record_together(&self, sighting: Sighting, now: Timestamp) -> Result<Recorded, StoreError> {
+        self.together.record(self.database, sighting, now).await
     }
 
     /// The target was looked at and is well: said in its open incidents, which stay open until an alert, a person or a
@@ -124,9 +124,14 @@ impl Incidents<'_> {
     }
 }
 
+/// Sightings with the same key are of the same incident.
+pub(super) fn key(sighting: &Sighting) -> String {
+    format!("{}|{}", sighting.target, sighting.category)
+}
+
 /// The incident of a sighting, open from now on. What was seen is for [`keep`] to write down.
 pub(super) async fn sight(work: &mut Work, sighting: &Sighting, now: Timestamp) -> Result<(Incident, Outcome), StoreError> {
-    let key = format!("{}|{}", sighting.target, sighting.category);
+    let key = key(sighting);
     work.lock(&format!("incident {key}")).await?;
     let (found, outcome) = match last_of(work, &key).await? {
         Some(incident) if incident.status != Status::Resolved => (incident, Outcome::Updated),
@@ -182,77 +187,4 @@ async fn open(work: &mut Work, key: &str, sighting: &Sighting, now: Timestamp) -
     let sql = format!("SELECT {COLUMNS} FROM incidents WHERE id = $1");
     let row = work.row(&sql, values![&id]).await?.ok_or(sqlx::Error::RowNotFound)?;
     incident(&row)
-}
-
-/// Writes down what was seen.
-pub(super) async fn keep(work: &mut Work, found: &Incident, sighting: &Sighting, now: Timestamp) -> Result<(), StoreError> {
-    let id = &found.id;
-    let entries = work.number("SELECT entries FROM incidents WHERE id = $1", values![id]).await?;
-    let is_full = u64::try_from(entries).unwrap_or_default() >= MANY_ENTRIES;
-    match &sighting.seen {
-        Seen::Diagnosis(diagnosis) => {
-            keep_document(work, id, diagnosis, now).await?;
-            if is_full {
-                return Ok(());
-            }
-            let Diagnosis { request_id, answer, .. } = diagnosis;
-            let details = text(&Made { request_id, severity: answer.severity, confidence: answer.confidence })?;
-            let entry = NewEntry::new(EntryKind::Diagnosis, bounded(&sighting.title, TITLE_BYTES));
-            append(work, id, &NewEntry { details: Some(details), ..entry }, now).await?;
-            for finding in &diagnosis.findings {
-                let summary = format!("{} ({})", finding.category, finding.role.as_str());
-                let known = "SELECT count(*) FROM timeline WHERE incident_id = $1 AND kind = 'finding' AND summary = $2";
-                if work.number(known, values![id, &summary]).await? == 0 {
-                    let evidence = diagnosis.evidence.iter().filter(|one| finding.evidence.contains(&one.id)).collect();
-                    let details = text(&Proof { confidence: finding.confidence, evidence })?;
-                    let entry = NewEntry { details: Some(details), ..NewEntry::new(EntryKind::Finding, summary) };
-                    append(work, id, &entry, now).await?;
-                }
-            }
-        }
-        Seen::Alert { summary, details } => {
-            work.run("UPDATE incidents SET alerts = alerts + 1 WHERE id = $1", values![id]).await?;
-            if !is_full {
-                let entry = NewEntry::new(EntryKind::Alert, bounded(summary, TITLE_BYTES));
-                append(work, id, &NewEntry { details: Some(details.clone()), ..entry }, now).await?;
-            }
-        }
-        Seen::Action(entry) => append(work, id, entry, now).await?,
-        Seen::FiringAlerts => {}
-    }
-    Ok(())
-}
-
-/// What the history says of a diagnosis beside its root cause.
-#[derive(Serialize)]
-struct Made<'a> {
-    request_id: &'a str,
-    severity: Severity,
-    confidence: f32,
-}
-
-/// What speaks for a finding.
-#[derive(Serialize)]
-struct Proof<'a> {
-    confidence: f32,
-    evidence: Vec<&'a Evidence>,
-}
-
-/// JSON exactly as an answer writes it.
-fn text(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(Box::new(error)).into())
-}
-
-/// Keeps the newest diagnoses of an incident.
-async fn keep_document(work: &mut Work, id: &str, diagnosis: &Diagnosis, now: Timestamp) -> Result<(), StoreError> {
-    let answer = Answer { incident_id: Some(id.to_owned()), cluster_health: None, ..(*diagnosis.answer).clone() };
-    let handed_out = Diagnosis { answer: Arc::new(answer), ..diagnosis.clone() };
-    let document = text(&handed_out)?;
-    let insert = "INSERT INTO diagnoses (id, incident_id, request_id, at, document) VALUES ($1, $2, $3, $4, $5)";
-    work.run(insert, values![new_id(now), id, &diagnosis.request_id, now, document]).await?;
-    let forget = "DELETE FROM diagnoses WHERE incident_id = $1 AND id NOT IN \
-                  (SELECT id FROM diagnoses WHERE incident_id = $1 ORDER BY at DESC, id DESC LIMIT $2)";
-    work.run(forget, values![id, KEPT_DIAGNOSES]).await?;
-    work.run("UPDATE incidents SET diagnoses = diagnoses + 1 WHERE id = $1", values![id]).await?;
-    Ok(())
 }

@@ -15,6 +15,7 @@ use super::{
     schema,
     settings::{Place, make_folder},
     sqlite,
+    together::Together,
 };
 
 /// An open store; a clone is the same one.
@@ -22,6 +23,7 @@ use super::{
 pub struct Store {
     pub(super) database: Database,
     place: Place,
+    together: Together,
 }
 
 /// Why there is no store.
@@ -83,7 +85,7 @@ impl Store {
         let failed = |error: StoreError| open_error(place, &error);
         let database = database.map_err(failed)?;
         match schema::migrate(&database, now).await.map_err(failed)? {
-            Ok(()) => Ok(Self { database, place: place.clone() }),
+            Ok(()) => Ok(Self { database, place: place.clone(), together: Together::default() }),
             Err(found) => Err(OpenError::Newer { found, known: schema::VERSION }),
         }
     }
@@ -100,7 +102,7 @@ impl Store {
             Place::Postgres(options) => postgres::open((**options).clone()).await,
         };
         let failed = |error: StoreError| open_error(place, &error);
-        let store = Self { database: database.map_err(failed)?, place: place.clone() };
+        let store = Self { database: database.map_err(failed)?, place: place.clone(), together: Together::default() };
         let schema = schema::found(&store.database).await.map_err(failed)?;
         Ok((store, schema))
     }
@@ -117,7 +119,7 @@ impl Store {
     }
 
     pub fn incidents(&self) -> Incidents<'_> {
-        Incidents { database: &self.database }
+        Incidents { database: &self.database, together: &self.together }
     }
 
     pub fn audit(&self) -> Audit<'_> {
@@ -192,6 +194,7 @@ impl Store {
 #[derive(Clone, Copy, Debug)]
 pub struct Incidents<'a> {
     pub(super) database: &'a Database,
+    pub(super) together: &'a Together,
 }
 
 fn unusable(file: &Path, why: &str) -> String {

@@ -64,7 +64,7 @@ async fn keep(
         return Ok(None);
     }
     let sighting = Sighting::of_diagnosis(diagnosis, target, started(diagnosis, stages.cluster.now(now)));
-    store.incidents().record(&sighting, now).await.map(|recorded| Some(recorded.incident_id))
+    store.incidents().record_together(sighting, now).await.map(|recorded| Some(recorded.incident_id))
 }
 
 /// The oldest evidence of the root cause. A recording has a time of its own, so its distance to the cluster's now is what counts.

@@ -45,6 +45,7 @@ suite! {
     coordination::a_remediation_goes_its_way,
     incidents::the_same_trouble_is_one_incident,
     incidents::two_writers_open_one_incident,
+    incidents::what_comes_together_is_recorded_as_one_by_one,
     incidents::trouble_that_comes_back_soon_is_the_same_incident,
     incidents::severity_is_the_highest_that_was_seen,
     incidents::a_healthy_look_is_told_and_resolves_nothing,

@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{
     collector::{Collector, Seen},
+    kubernetes::FakeApi,
     model::{self, FakeModel},
     serving::Serving,
 };
@@ -84,6 +85,30 @@ async fn the_model_is_asked_within_the_trace_and_its_span_says_what_it_cost() {
     assert_eq!(shown("gen_ai.response.model"), Some("some-model-001"));
     assert_eq!((shown("gen_ai.usage.input_tokens"), shown("gen_ai.usage.output_tokens")), (Some("11"), Some("7")));
     assert!(!collector.text().await.contains(model::KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cluster_is_asked_within_the_trace() {
+    let collector = Collector::start().await;
+    let api = FakeApi::zoo();
+    let listening = api.listen().await;
+    let endpoint = format!("--otel-exporter-otlp-endpoint={}", collector.url);
+    let kubeconfig = format!("--kubeconfig={}", listening.kubeconfig().display());
+    let flags = ["--embedder=off", "--rate-limit-requests=0", "--log-format=json", "--database-url=off", &endpoint, &kubeconfig];
+    let serving = Serving::start(&flags);
+    while !serving.get("/health").await.contains("\"k8s_connected\":true") {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let question = r#"{"error_message": "it restarts", "namespace": "crash-db", "deployment_name": "orders"}"#;
+    serving.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), question).await;
+    let spans = collector.with(&["POST /diagnose"]).await;
+    // What a start asks for is part of no trace.
+    let (asked, others): (Vec<_>, Vec<_>) = api.seen().into_iter().partition(|request| request.path.contains("/crash-db/"));
+    assert!(!asked.is_empty() && others.iter().any(|request| request.traceparent.is_none()), "{others:?}");
+    for request in asked {
+        let said = request.traceparent.unwrap_or_else(|| panic!("{} is asked outside of the trace", request.path));
+        assert!(spans.iter().any(|span| said == format!("00-{TRACE}-{}-01", span.id)), "{}: {said} {spans:#?}", request.path);
+    }
 }
 
 #[tokio::test]

@@ -75,6 +75,36 @@ pub async fn two_writers_open_one_incident(bed: Bed) {
     assert_eq!(kinds(&bed.store, &all[0]).await.len(), 20, "nothing that was seen is lost");
 }
 
+pub async fn what_comes_together_is_recorded_as_one_by_one(bed: Bed) {
+    const TARGETS: [&str; 3] = ["api", "db", "web"];
+    let mut writers = Vec::new();
+    for _ in 0..3 {
+        let store = bed.other().await;
+        writers.push(tokio::spawn(async move {
+            let incidents = store.incidents();
+            let recordings = (0..60).map(|second: i64| {
+                let name = TARGETS[usize::try_from(second % 3).expect("a place")];
+                incidents.record_together(sighting(name, "OOMKilled"), at(second))
+            });
+            let recorded = futures_util::future::join_all(recordings).await;
+            recorded.into_iter().map(|one| one.expect("it is recorded")).collect::<Vec<_>>()
+        }));
+    }
+    let mut recorded = Vec::new();
+    for writer in writers {
+        recorded.extend(writer.await.expect("no writer fails"));
+    }
+    assert_eq!(recorded.iter().filter(|one| one.outcome == Outcome::Opened).count(), TARGETS.len());
+    for (place, name) in TARGETS.iter().enumerate() {
+        let open = bed.store.incidents().open_of(&target(name)).await.expect("it answers");
+        assert_eq!(open.len(), 1, "{name}");
+        let (incident, own) = (&open[0], recorded.iter().skip(place).step_by(TARGETS.len()));
+        assert!(own.clone().all(|one| one.incident_id == incident.id), "each is told of its own");
+        assert_eq!((incident.alerts, kinds(&bed.store, &incident.id).await.len()), (60, 60));
+        assert_eq!(incident.last_seen_at, at(57 + i64::try_from(place).expect("a place")));
+    }
+}
+
 pub async fn trouble_that_comes_back_soon_is_the_same_incident(bed: Bed) {
     let (id, _) = record(&bed.store, &sighting("api", "OOMKilled"), 0).await;
     resolve(&bed.store, &id, 600).await;

@@ -56,6 +56,27 @@ async fn a_workload_seen_in_the_cluster_is_one_incident_however_it_is_asked_for(
 }
 
 #[tokio::test]
+async fn what_many_ask_at_once_is_recorded_whole() {
+    let bed = Bed::sqlite().await;
+    let app = TestApp::keeping(Records::of(bed.store.clone()), Cluster::none());
+    let ask = async |number: usize| {
+        let question = json!({"error_message": format!("OOMKilled, said {number} times"), "namespace": "shop", "pod_name": format!("api-{}", number % 2)});
+        app.post("/diagnose", &question).await.json()["incident_id"].as_str().expect("an incident").to_owned()
+    };
+    let ids: Vec<String> = futures_util::future::join_all((0..120).map(ask)).await;
+    for (number, id) in ids[..2].iter().enumerate() {
+        assert!(ids.iter().skip(number).step_by(2).all(|one| one == id), "one incident for each pod");
+        let incident = app.get(&format!("/incidents/{id}")).await.json();
+        assert_eq!(incident["diagnoses"], 60, "{incident}");
+        let timeline = app.get(&format!("/incidents/{id}/timeline")).await.json();
+        let entries = timeline["entries"].as_array().expect("entries");
+        let count = |kind: &str| entries.iter().filter(|entry| entry["kind"] == kind).count();
+        assert_eq!((count("diagnosis"), count("finding")), (60, 1), "{timeline}");
+    }
+    assert_eq!(count(&bed.store).await, 2);
+}
+
+#[tokio::test]
 async fn a_store_that_fails_is_a_gap() {
     let bed = Bed::sqlite().await;
     let app = TestApp::keeping(Records::of(bed.store.clone()), Cluster::none());

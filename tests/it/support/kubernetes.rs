@@ -60,6 +60,8 @@ pub struct Seen {
     pub status: Option<u16>,
     /// Of the body, as far as it was sent.
     pub bytes: usize,
+    /// The trace that it says to be a part of.
+    pub traceparent: Option<String>,
 }
 
 impl Seen {
@@ -140,6 +142,7 @@ impl FakeApi {
             query: query_of(request.uri().query().unwrap_or_default()),
             status: None,
             bytes: 0,
+            traceparent: request.headers().get("traceparent").and_then(|value| value.to_str().ok()).map(str::to_owned),
         };
         let number = {
             let mut all = lock(&self.shared.seen);
