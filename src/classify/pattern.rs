@@ -126,9 +126,11 @@ pub struct PatternSet {
 /// A way in which a pattern can match.
 #[derive(Clone, Copy, Debug)]
 struct Way {
-    pattern: usize,
+    pattern: u32,
     /// The bits of all its sets of literals.
     complete: u8,
+    /// Its pattern's: a text touches a thousand ways, and their patterns lie far apart.
+    stays_in_line: bool,
 }
 
 /// Sets of literals per pattern that are looked for: two tell most, a third is rarely worth its search.
@@ -157,7 +159,8 @@ impl PatternSet {
                     }
                 }
             }
-            ways.push(Way { pattern, complete });
+            let stays_in_line = patterns[pattern].stays_in_line;
+            ways.push(Way { pattern: u32::try_from(pattern).unwrap_or(u32::MAX), complete, stays_in_line });
         }
         let prefilter = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
@@ -196,7 +199,7 @@ impl PatternSet {
             }
             for &(number, bit) in &self.owners[hit.pattern().as_usize()] {
                 let way = self.ways[number as usize];
-                let (seen, place) = if self.patterns[way.pattern].stays_in_line {
+                let (seen, place) = if way.stays_in_line {
                     touched.push(number);
                     (&mut in_line[number as usize], Place::Line(line))
                 } else {
@@ -205,7 +208,7 @@ impl PatternSet {
                 let before = *seen;
                 *seen |= bit;
                 if *seen == way.complete && before != *seen {
-                    candidates.push((way.pattern, place));
+                    candidates.push((way.pattern as usize, place));
                 }
             }
         }
