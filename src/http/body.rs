@@ -32,6 +32,16 @@ pub async fn read(headers: &HeaderMap, body: Body, deadline: Duration) -> Result
     Ok(Document { json, size_bytes: text.len() })
 }
 
+/// The same where nothing has to be said: no body is an empty document. The page of another site can send none so, too, and names
+/// itself as the origin: that has to say JSON, which it may not.
+pub async fn read_optional(headers: &HeaderMap, body: Body, deadline: Duration) -> Result<Document, Problem> {
+    let says_nothing = !headers.contains_key(header::CONTENT_TYPE) && !headers.contains_key(header::ORIGIN);
+    if says_nothing && body.is_end_stream() {
+        return Ok(Document { json: Json::Object(Vec::new()), size_bytes: 0 });
+    }
+    read(headers, body, deadline).await
+}
+
 /// Reads the whole body, at most `most_bytes` of it, as text that says it is JSON.
 pub async fn read_text(headers: &HeaderMap, body: Body, deadline: Duration, most_bytes: usize) -> Result<String, Problem> {
     let bytes = bytes(body, deadline, most_bytes).await?;

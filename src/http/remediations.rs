@@ -152,7 +152,7 @@ struct Words {
 
 async fn words(shared: &Shared, request: Request) -> Result<Words, Problem> {
     let (parts, body) = request.into_parts();
-    let document = body::read(&parts.headers, body, shared.body_deadline).await?;
+    let document = body::read_optional(&parts.headers, body, shared.body_deadline).await?;
     let mut fields = Fields::open(document.json)?;
     let why = fields.words("reason", REASON_CHARACTERS).unwrap_or_default();
     let author = fields.words("author", AUTHOR_CHARACTERS);

@@ -1,5 +1,9 @@
 //! `/remediations` as a client sees it.
 
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request},
+};
 use faultline::remediate::{Mode, RemediateSettings};
 use serde_json::{Value, json};
 
@@ -260,6 +264,18 @@ async fn four_eyes_are_not_two_names_of_one() {
         assert_eq!(told(&door.decide_with(&made, "approve", Some(&etag), &who).await), (403, "four-eyes".to_owned()), "{who}");
     }
     assert_eq!(door.decide(&made, "approve").await.status, 200);
+}
+
+#[tokio::test]
+async fn who_stops_everything_need_not_say_why() {
+    let door = Door::new().await;
+    let bare = |path: &str| Request::post(path).body(Body::empty()).expect("a valid request");
+    assert_eq!(door.app.send(bare("/remediations/pause")).await.json()["paused"], "somebody paused it (anonymous)");
+    assert_eq!(door.app.send(bare("/remediations/resume")).await.json()["paused"], Value::Null);
+    // The page of another site, which a browser lets send requests without a body.
+    let mut foreign = bare("/remediations/resume");
+    foreign.headers_mut().insert("origin", HeaderValue::from_static("https://evil.example"));
+    assert_eq!(door.app.send(foreign).await.problem().0, 415);
 }
 
 #[tokio::test]
