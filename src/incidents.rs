@@ -45,7 +45,7 @@ pub use self::{
     queue::{AlertQueue, Pushed, QueueCounts, Released, TakenAlert, WaitingAlert},
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
-    remediations::{Decision, RemediationFilter, Remediations},
+    remediations::{Decision, Proposed, RemediationFilter, Remediations, Told},
     replays::Replays,
     retention::{Cleaned, Retention},
     schema::VERSION as SCHEMA_VERSION,

@@ -40,6 +40,7 @@ suite! {
     coordination::a_claim_is_granted_once,
     coordination::a_flag_is_what_was_set_last,
     coordination::budgets_are_spent_together_or_not_at_all,
+    coordination::the_same_proposal_waits_once,
     coordination::an_approval_works_once,
     coordination::an_expired_proposal_cannot_be_approved,
     coordination::a_remediation_goes_its_way,
