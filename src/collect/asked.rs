@@ -109,7 +109,7 @@ impl Asked {
             asked.objects.clear();
             asked.namespace = Some(name);
         }
-        asked.whole = asked.namespace.clone();
+        asked.whole.clone_from(&asked.namespace);
         asked.said = NAMING.iter().filter_map(|(name, kind)| Some((*kind, parameters.get(name)?.to_ascii_lowercase()))).collect();
         let text: String = text.chars().take(TEXT_BYTES).collect::<String>().to_lowercase();
         asked.complaint = Complaint {
@@ -127,8 +127,8 @@ impl Asked {
         asked
     }
 
-    /// For a text whose words were not chosen to name anything, such as an alert's: none of them is taken for a name, and no
-    /// namespace is searched but the one that the target is in.
+    /// For a text whose words were not chosen to name anything, such as an alert's: only what it names with its kind counts, no bare
+    /// word is taken for a name, and no namespace is looked at whole but the one that the target is in.
     pub fn without_guesses(self, target: &Target) -> Self {
         Self { words: Vec::new(), likely_words: 0, whole: target.namespace.clone(), ..self }
     }

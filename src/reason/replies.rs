@@ -62,15 +62,18 @@ pub struct Turn<'a> {
 /// Where a reply will be remembered.
 struct Place<'a> {
     key: Key,
-    guard: PlaceholderGuard<'a, Key, (Said, Instant), UnitWeighter, DefaultHashBuilder, DefaultLifecycle<Key, (Said, Instant)>>,
+    guard: Guard<'a>,
 }
 
 type Key = [u8; 32];
+type Remembered = (Said, Instant);
+type Guard<'a> = PlaceholderGuard<'a, Key, Remembered, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<Key, Remembered>>;
 
 impl Turn<'_> {
     /// The name of the question, the same in every process. `None` = nothing is remembered.
     pub fn name(&self) -> Option<String> {
-        self.place.as_ref().map(|place| place.key.iter().map(|byte| format!("{byte:02x}")).collect())
+        let key = self.place.as_ref()?.key;
+        Some(key.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}")))
     }
 
     /// When there has to be a reply.
@@ -107,7 +110,7 @@ pub struct Silence {
 pub struct Replies {
     source: Source,
     /// Provider, model, prompt version and the redacted case, hashed, to the reply and when it came.
-    remembered: Cache<Key, (Said, Instant)>,
+    remembered: Cache<Key, Remembered>,
     /// Zero = nothing is remembered.
     keep: Duration,
     timeout: Duration,
