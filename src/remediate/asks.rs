@@ -5,7 +5,7 @@
 //!                            '─ each init container with the sidecars that were started before it
 //! ```
 //! A sidecar is an init container with `restartPolicy: Always`. What `spec.resources` says of the whole pod stands instead of the sum.
-//! See "Sidecar Containers", "Init Containers", "Pod Overhead" and "Pod-level resources" in the documentation of Kubernetes.
+//! See "Effective Pod requests and limits", "Pod Overhead" and "Pod-level resources" in the documentation of Kubernetes.
 
 use serde_json::Value;
 
