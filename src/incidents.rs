@@ -7,7 +7,7 @@
 //!                                                  |- remediations() propose, decide once, carry on
 //!                                                  |- queue()        alerts that wait, taken by one worker at a time
 //!                                                  |- firing()       alerts that fire, and the incidents that they belong to
-//!                                                  '- leases(), claims(), replays(), flags(), budgets()
+//!                                                  '- leases(), claims(), replays(), model_replies(), flags(), budgets()
 //! ```
 //! No method reads a clock: the time is an argument. No text is changed or looked into: what comes in is redacted already.
 
@@ -18,6 +18,7 @@ mod coordinate;
 mod database;
 mod firing;
 mod kept;
+mod model_replies;
 mod postgres;
 mod queue;
 mod read;
@@ -44,10 +45,11 @@ pub use self::{
     coordinate::{Claims, Flags, Leases},
     database::StoreError,
     firing::{Belongs, Ended, Firing, KnownIncident, SeenAlert},
+    model_replies::{KeptReply, MOST_BYTES_OF_ONE as MOST_BYTES_OF_REPLY, ModelReplies},
     queue::{AlertQueue, Pushed, QueueCounts, Released, TakenAlert, WaitingAlert},
     read::Listed,
     record::{Outcome, Recorded, Seen, Sighting},
-    remediations::{Decision, RemediationFilter, Remediations},
+    remediations::{Decision, Proposed, RemediationFilter, Remediations, Told},
     replays::Replays,
     retention::{Cleaned, Retention},
     schema::VERSION as SCHEMA_VERSION,

@@ -8,6 +8,7 @@ pub mod diagnose;
 pub mod health;
 pub mod incidents;
 pub mod look;
+mod model_replies;
 pub mod permit;
 pub mod progress;
 mod record;

@@ -7,6 +7,7 @@
 //! ```
 //! A plan holds names, hashes and small values, never a pod template: what a template may hold is not ours to keep.
 
+mod asks;
 mod checks;
 mod differences;
 pub mod effect;

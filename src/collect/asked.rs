@@ -17,7 +17,9 @@ pub struct Asked {
     pub said: Vec<(Kind, String)>,
     /// Words of the text that may be names, the likeliest first.
     pub words: Vec<String>,
-    /// How many of them look like names, or stand where a name stands.
+    /// The namespace that is looked at whole where nothing else is found. `None` = none is.
+    pub whole: Option<String>,
+    /// How many of the words look like names, or stand where a name stands.
     pub likely_words: usize,
     /// A kind that is not looked at.
     pub unknown_kind: Option<String>,
@@ -107,6 +109,7 @@ impl Asked {
             asked.objects.clear();
             asked.namespace = Some(name);
         }
+        asked.whole.clone_from(&asked.namespace);
         asked.said = NAMING.iter().filter_map(|(name, kind)| Some((*kind, parameters.get(name)?.to_ascii_lowercase()))).collect();
         let text: String = text.chars().take(TEXT_BYTES).collect::<String>().to_lowercase();
         asked.complaint = Complaint {
@@ -124,9 +127,15 @@ impl Asked {
         asked
     }
 
+    /// For a text whose words were not chosen to name anything, such as an alert's: only what it names with its kind counts, no bare
+    /// word is taken for a name, and no namespace is looked at whole but the one that the target is in.
+    pub fn without_guesses(self, target: &Target) -> Self {
+        Self { words: Vec::new(), likely_words: 0, whole: target.namespace.clone(), ..self }
+    }
+
     /// Nothing is named at all.
     pub fn is_empty(&self) -> bool {
-        self.namespace.is_none()
+        self.whole.is_none()
             && self.objects.is_empty()
             && self.selector.is_none()
             && self.said.is_empty()

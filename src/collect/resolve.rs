@@ -87,7 +87,7 @@ pub async fn resolve(look: &Look<'_>, asked: &Asked) -> Vec<Subject> {
     if !found.is_empty() {
         return found;
     }
-    asked.namespace.iter().map(|namespace| Subject::Namespace(namespace.clone())).collect()
+    asked.whole.iter().map(|namespace| Subject::Namespace(namespace.clone())).collect()
 }
 
 /// The object of a kind and name, in one namespace or wherever it is.

@@ -90,7 +90,7 @@ fn read(document: Json, redaction: &mut Redaction) -> Result<Question, Problem> 
     let error_message = redaction.clean(&error_message);
     let logs = logs.map(|logs| redaction.clean(&logs));
     let target = redaction.seal(target).into_inner();
-    Ok(Question { error_message, logs, target, include_cluster_health, without_llm, runbook: None })
+    Ok(Question { error_message, logs, target, include_cluster_health, without_llm, ..Question::default() })
 }
 
 /// Milliseconds are what clients of the first generation parse.

@@ -49,11 +49,7 @@ impl Incidents<'_> {
         if lock(&mut work, id).await?.is_none() {
             return Ok(Changed::NotFound);
         }
-        append(&mut work, id, entry, now).await?;
-        if entry.kind == EntryKind::Note {
-            let add = "UPDATE incidents SET search_text = search_text || $2 WHERE id = $1 AND length(search_text) < $3";
-            work.run(add, values![id, format!("\n{}", entry.summary.to_lowercase()), SEARCH_BYTES]).await?;
-        }
+        add(&mut work, id, entry, now).await?;
         work.commit().await?;
         Ok(Changed::Done)
     }
@@ -83,6 +79,16 @@ impl Incidents<'_> {
         work.commit().await?;
         Ok(Changed::Done)
     }
+}
+
+/// Adds a line to the history of an incident that is locked. The words of a note are found by a search.
+pub(super) async fn add(work: &mut Work, id: &str, entry: &NewEntry, now: Timestamp) -> Result<(), StoreError> {
+    append(work, id, entry, now).await?;
+    if entry.kind == EntryKind::Note {
+        let add = "UPDATE incidents SET search_text = search_text || $2 WHERE id = $1 AND length(search_text) < $3";
+        work.run(add, values![id, format!("\n{}", entry.summary.to_lowercase()), SEARCH_BYTES]).await?;
+    }
+    Ok(())
 }
 
 /// Advances the status of an incident that is locked. `false` = it is that far already.

@@ -89,10 +89,9 @@ impl Incidents<'_> {
     /// Opens an incident for what was seen, or adds it to the one that is open for the same target and category.
     pub async fn record(&self, sighting: &Sighting, now: Timestamp) -> Result<Recorded, StoreError> {
         let mut work = self.database.write().await?;
-        let (found, outcome) = sight(&mut work, sighting, now).await?;
-        keep(&mut work, &found, sighting, now).await?;
+        let recorded = seen(&mut work, sighting, now).await?;
         work.commit().await?;
-        Ok(Recorded { incident_id: found.id, outcome })
+        Ok(recorded)
     }
 
     /// The same, in one transaction with what others record meanwhile. It is recorded even when nobody waits for it any more.
@@ -127,6 +126,13 @@ impl Incidents<'_> {
 /// Sightings with the same key are of the same incident.
 pub(super) fn key(sighting: &Sighting) -> String {
     format!("{}|{}", sighting.target, sighting.category)
+}
+
+/// Opens an incident for what was seen, or adds it to the open one.
+pub(super) async fn seen(work: &mut Work, sighting: &Sighting, now: Timestamp) -> Result<Recorded, StoreError> {
+    let (found, outcome) = sight(work, sighting, now).await?;
+    keep(work, &found, sighting, now).await?;
+    Ok(Recorded { incident_id: found.id, outcome })
 }
 
 /// The incident of a sighting, open from now on. What was seen is for [`keep`] to write down.

@@ -28,7 +28,7 @@ impl Retention {
 pub struct Cleaned {
     pub incidents: u64,
     pub audit_rows: u64,
-    /// Rows that only served for a while: spendings, claims, leases and replays that are over, alerts given up, old remediations.
+    /// Rows that only served for a while: spendings, claims, leases, replays and replies that are over, alerts given up, old remediations.
     pub others: u64,
 }
 
@@ -59,6 +59,7 @@ impl Store {
             ("DELETE FROM claims WHERE until_at < $1", now),
             ("DELETE FROM leases WHERE until_at < $1", now),
             ("DELETE FROM replays WHERE until_at < $1", now),
+            ("DELETE FROM model_replies WHERE until_at < $1", now),
             ("DELETE FROM alert_queue WHERE state = 'given_up' AND queued_at < $1", before(retention.incidents)),
             (
                 "DELETE FROM remediations WHERE incident_id IS NULL AND status NOT IN ('applying', 'stuck') AND updated_at < $1",

@@ -13,7 +13,7 @@ struct Migration {
 }
 
 /// In order. A script that was released is never changed; what comes later is a further one.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         both: include_str!("migrations/0001_store.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [Migration; 3] = [
     },
     Migration { version: 2, both: include_str!("migrations/0002_alerts.sql"), sqlite: "", postgres: "" },
     Migration { version: 3, both: include_str!("migrations/0003_replays.sql"), sqlite: "", postgres: "" },
+    Migration { version: 4, both: include_str!("migrations/0004_model_replies.sql"), sqlite: "", postgres: "" },
 ];
 
 /// The schema that this version of the program speaks.

@@ -8,6 +8,7 @@ use super::{
     Audit, Budgets, Claims, Flags, Leases,
     database::{Database, StoreError},
     firing::Firing,
+    model_replies::ModelReplies,
     postgres,
     queue::AlertQueue,
     remediations::Remediations,
@@ -53,7 +54,7 @@ pub struct StoreStatus {
     pub size_bytes: i64,
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "incidents",
     "timeline",
     "diagnoses",
@@ -66,6 +67,7 @@ const TABLES: [&str; 12] = [
     "leases",
     "claims",
     "replays",
+    "model_replies",
 ];
 
 impl Store {
@@ -152,6 +154,10 @@ impl Store {
 
     pub fn replays(&self) -> Replays<'_> {
         Replays { database: &self.database }
+    }
+
+    pub fn model_replies(&self) -> ModelReplies<'_> {
+        ModelReplies { database: &self.database }
     }
 
     pub fn flags(&self) -> Flags<'_> {

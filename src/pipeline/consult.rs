@@ -1,6 +1,6 @@
 //! A second reader: a language model adds to the rules answer what passes the checks, and can take nothing from it.
 
-use super::{Stages, diagnose::Pass, progress::Progress};
+use super::{Stages, diagnose::Pass, model_replies, progress::Progress};
 use crate::{
     classify::{Origin, beside},
     domain::{
@@ -72,7 +72,8 @@ async fn consulted(stages: &Stages, model: &Model, case: &Case<'_>, answer: &Ans
     let prompt = model.prompts.render(&brief, model.replies.max_input_tokens()).map_err(|error| unusable(error.to_string()))?;
     let mut names = model.hides_names.then(|| Pseudonyms::new(names(case)));
     let hidden = names.as_mut().map(|names| Prompt { user: names.hide(&prompt.user), ..prompt.clone() });
-    let Had { said, cached } = model.replies.get(hidden.as_ref().unwrap_or(&prompt), version, pass.deadline).await?;
+    let asked = hidden.as_ref().unwrap_or(&prompt);
+    let Had { said, cached } = model_replies::get(stages, model, asked, pass.deadline, pass.now).await?;
     let restored = names.map(|names| names.restore(&said.text));
     let reply = reply::read(restored.as_deref().unwrap_or(&said.text))
         .map_err(|why| unusable(format!("the reply cannot be read: {why}")))?;

@@ -43,6 +43,8 @@ pub struct Question {
     pub include_cluster_health: bool,
     /// No language model is to be asked.
     pub without_llm: bool,
+    /// Where the target names no object, no bare word of the text is tried as a name of one.
+    pub without_guesses: bool,
     /// File of the runbook that whoever asks already names. `None` = they name none.
     pub runbook: Option<String>,
 }

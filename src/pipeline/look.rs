@@ -68,7 +68,10 @@ pub async fn look(
     redaction: &mut Redaction,
     now: Timestamp,
 ) -> Looked {
-    let asked = Asked::of(&question.target, &heard.parameters, &question.error_message);
+    let mut asked = Asked::of(&question.target, &heard.parameters, &question.error_message);
+    if question.without_guesses {
+        asked = asked.without_guesses(&question.target);
+    }
     let look = Look { reader, now, complaint: &asked.complaint };
     let seen = collect::collect(&look, &asked).await;
     let reports = heard.reading == Reading::Known;

@@ -1,4 +1,5 @@
 //! Where replies come from: remembered ones first, then a recording or the providers. Equal questions at one time are asked once.
+//! Whoever gets the turn to ask may know the reply from elsewhere.
 
 use std::{
     fs, io,
@@ -6,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::sync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle, PlaceholderGuard},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -40,6 +44,60 @@ pub struct Had {
     pub cached: bool,
 }
 
+/// What came of looking for a reply in memory.
+pub enum Got<'a> {
+    Remembered(Had),
+    Turn(Box<Turn<'a>>),
+}
+
+/// The turn to have a reply for all who ask the same at one time. Dropped without one, whoever waits has it.
+pub struct Turn<'a> {
+    replies: &'a Replies,
+    prompt: &'a Prompt,
+    until: Instant,
+    /// `None` = nothing is remembered.
+    place: Option<Place<'a>>,
+}
+
+/// Where a reply will be remembered.
+struct Place<'a> {
+    key: Key,
+    guard: Guard<'a>,
+}
+
+type Key = [u8; 32];
+type Remembered = (Said, Instant);
+type Guard<'a> = PlaceholderGuard<'a, Key, Remembered, UnitWeighter, DefaultHashBuilder, DefaultLifecycle<Key, Remembered>>;
+
+impl Turn<'_> {
+    /// The name of the question, the same in every process. `None` = nothing is remembered.
+    pub fn name(&self) -> Option<String> {
+        let key = self.place.as_ref()?.key;
+        Some(key.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}")))
+    }
+
+    /// When there has to be a reply.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Remembers what is known from elsewhere, and came so long ago.
+    pub fn remember(self, said: Said, age: Duration) -> Had {
+        if let (Some(place), Some(at)) = (self.place, Instant::now().checked_sub(age)) {
+            let _ = place.guard.insert((said.clone(), at));
+        }
+        Had { said, cached: true }
+    }
+
+    pub async fn ask(self) -> Result<Had, Silence> {
+        let said = self.replies.ask(self.prompt, self.until).await?;
+        if let Some(place) = self.place {
+            let _ = place.guard.insert((said.clone(), Instant::now()));
+        }
+        Ok(Had { said, cached: false })
+    }
+}
+
 /// Why there is no reply, with what was spent on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silence {
@@ -52,7 +110,7 @@ pub struct Silence {
 pub struct Replies {
     source: Source,
     /// Provider, model, prompt version and the redacted case, hashed, to the reply and when it came.
-    remembered: Cache<[u8; 32], (Said, Instant)>,
+    remembered: Cache<Key, Remembered>,
     /// Zero = nothing is remembered.
     keep: Duration,
     timeout: Duration,
@@ -110,12 +168,17 @@ impl Replies {
         &self.models
     }
 
-    /// A well-formed reply to `prompt`, within the deadline. `version` is the prompts'.
-    pub async fn get(&self, prompt: &Prompt, version: &str, deadline: Option<Instant>) -> Result<Had, Silence> {
+    /// How long a reply is remembered. Zero = not at all.
+    pub fn keep(&self) -> Duration {
+        self.keep
+    }
+
+    /// The reply to `prompt` that is remembered, or the turn to have one, within the deadline. `version` is the prompts'.
+    pub async fn get<'a>(&'a self, prompt: &'a Prompt, version: &str, deadline: Option<Instant>) -> Result<Got<'a>, Silence> {
         let until = Instant::now() + self.timeout;
         let until = deadline.map_or(until, |deadline| deadline.min(until));
         if self.keep.is_zero() {
-            return self.ask(prompt, until).await.map(|said| Had { said, cached: false });
+            return Ok(Got::Turn(Box::new(Turn { replies: self, prompt, until, place: None })));
         }
         let key = self.key(prompt, version);
         let is_over = |at: &Instant| at.elapsed() >= self.keep;
@@ -123,16 +186,13 @@ impl Replies {
         let waiting = tokio::time::timeout_at(until, self.remembered.get_value_or_guard_async(&key));
         let late = |_| Silence { why: "no reply in time".to_owned(), provider: None, usage: (0, 0) };
         let guard = match waiting.await.map_err(late)? {
-            Ok((said, _)) => return Ok(Had { said, cached: true }),
+            Ok((said, _)) => return Ok(Got::Remembered(Had { said, cached: true })),
             Err(guard) => guard,
         };
-        // Dropped without an insert, whoever waits asks in our place.
-        let said = self.ask(prompt, until).await?;
-        let _ = guard.insert((said.clone(), Instant::now()));
-        Ok(Had { said, cached: false })
+        Ok(Got::Turn(Box::new(Turn { replies: self, prompt, until, place: Some(Place { key, guard }) })))
     }
 
-    fn key(&self, prompt: &Prompt, version: &str) -> [u8; 32] {
+    fn key(&self, prompt: &Prompt, version: &str) -> Key {
         let mut hash = Sha256::new();
         for part in [self.models.as_str(), version, &prompt.system, &prompt.user] {
             hash.update((part.len() as u64).to_le_bytes());

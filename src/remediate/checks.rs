@@ -71,17 +71,27 @@ pub enum Manager {
     Helm,
 }
 
+const ARGO_CD: [&str; 2] = ["argocd.argoproj.io/instance", "argocd.argoproj.io/tracking-id"];
+const FLUX: [&str; 2] = ["kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"];
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
 impl Manager {
     pub fn of(object: &Value) -> Option<Self> {
         let labels = labels(object);
         let has = |names: &[&str]| names.iter().any(|name| labels.contains_key(*name) || annotation(object, name).is_some());
-        if has(&["argocd.argoproj.io/instance", "argocd.argoproj.io/tracking-id"]) {
+        if has(&ARGO_CD) {
             return Some(Self::ArgoCd);
         }
-        if has(&["kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name"]) {
+        if has(&FLUX) {
             return Some(Self::Flux);
         }
-        (labels.get("app.kubernetes.io/managed-by").map(String::as_str) == Some("Helm")).then_some(Self::Helm)
+        (labels.get(MANAGED_BY).map(String::as_str) == Some("Helm")).then_some(Self::Helm)
+    }
+
+    /// Whether a label or an annotation says that a manager owns the object, or how it is to treat it.
+    pub fn is_mark(key: &str, value: &str) -> bool {
+        let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+        domain == "argocd.argoproj.io" || domain.ends_with(".toolkit.fluxcd.io") || (key, value) == (MANAGED_BY, "Helm")
     }
 
     fn as_str(self) -> &'static str {

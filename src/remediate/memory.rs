@@ -59,12 +59,11 @@ pub async fn plan(action: &Action, container: &str, limit: &str, look: &Look<'_>
         Kind::DaemonSet => number(&object, "/status/desiredNumberScheduled").unwrap_or_default(),
         _ => number(&object, "/spec/replicas").unwrap_or(1),
     };
-    let spec = object.pointer("/spec/template/spec").cloned().unwrap_or_default();
-    let mut bigger = spec.clone();
+    let mut bigger = object.pointer("/spec/template/spec").cloned().unwrap_or_default();
     if let Some(memory) = bigger.pointer_mut(&format!("/containers/{at}/resources/limits/memory")) {
         *memory = Value::from(limit);
     }
-    room::for_bigger_pods(look, target, &spec, &bigger, pods).await?;
+    room::for_bigger_pods(look, target, &object, bigger, pods).await?;
 
     let place = format!("/spec/template/spec/containers/{at}");
     Ok(Plan {

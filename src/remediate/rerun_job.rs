@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
+    checks::Manager,
     look::Look,
     plan::{Effect, Identity, Plan, Verification, Watch},
     refusal::Refusal,
@@ -19,6 +20,8 @@ const IDEMPOTENT: &str = "faultline.io/idempotent";
 /// Labels that the job controller gives to one job and its pods.
 const OWN_LABELS: [&str; 4] =
     ["batch.kubernetes.io/controller-uid", "controller-uid", "batch.kubernetes.io/job-name", "job-name"];
+/// By this label alone Argo CD, as it tracked by default before version 3, takes an object for one of its application's.
+const TRACKED: &str = "app.kubernetes.io/instance";
 const LEAST_SECONDS_KEPT: u64 = 3600;
 /// Longest name of a job whose pods get names of their own.
 const NAME_BYTES: usize = 63;
@@ -77,7 +80,7 @@ fn name_of_rerun(job: &Value) -> String {
     format!("{}{tail}", bounded(name(job), NAME_BYTES - tail.len()).trim_end_matches(['-', '.']))
 }
 
-/// The new job.
+/// The new job. Nobody's manifest says it, so it bears no mark of a manager, who would delete it as left over.
 pub fn copy(job: &Value, new_name: &str) -> Value {
     let mut spec = job.get("spec").cloned().unwrap_or_default();
     if let Some(spec) = spec.as_object_mut() {
@@ -91,15 +94,14 @@ pub fn copy(job: &Value, new_name: &str) -> Value {
             *seconds = Value::from(LEAST_SECONDS_KEPT);
         }
     }
-    if let Some(labels) = spec.pointer_mut("/template/metadata/labels").and_then(Value::as_object_mut) {
-        for label in OWN_LABELS {
-            labels.remove(label);
+    let is_own = |key: &str, value: &str| OWN_LABELS.contains(&key) || Manager::is_mark(key, value);
+    for marks in ["/template/metadata/labels", "/template/metadata/annotations"] {
+        if let Some(marks) = spec.pointer_mut(marks).and_then(Value::as_object_mut) {
+            marks.retain(|key, value| !is_own(key, value.as_str().unwrap_or_default()));
         }
     }
     let mut labels = labels(job);
-    for label in OWN_LABELS {
-        labels.remove(label);
-    }
+    labels.retain(|key, value| !is_own(key, value) && key != TRACKED);
     json!({
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -3,81 +3,59 @@
 use serde_json::Value;
 
 use super::{
+    asks::{Asks, amount},
     look::Look,
     refusal::Refusal,
-    value::{condition, is_true, items, name, text},
+    value::{condition, is_true, items, name, selector, text},
 };
-use crate::domain::{
-    object::{Kind, ObjectRef},
-    quantity::Quantity,
-};
+use crate::domain::object::{Kind, ObjectRef};
 
 /// Nodes whose pods are counted before nobody is found to have room.
 const MOST_NODES: usize = 20;
 
-/// What one pod asks for, and may use, in thousandths of cores and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asks {
-    pub cpu: i128,
-    pub memory: i128,
-    pub cpu_limit: i128,
-    pub memory_limit: i128,
-}
-
-impl Asks {
-    /// Of the containers of a pod spec. What has a limit and no request asks for its limit.
-    pub fn of(spec: &Value) -> Self {
-        let mut sum = Self::default();
-        for container in items(spec, "/containers") {
-            let limit = |resource: &str| amount(container, &format!("/resources/limits/{resource}"), resource);
-            let request = |resource: &str| {
-                let pointer = format!("/resources/requests/{resource}");
-                if container.pointer(&pointer).is_some() { amount(container, &pointer, resource) } else { limit(resource) }
-            };
-            sum.cpu += request("cpu");
-            sum.memory += request("memory");
-            sum.cpu_limit += limit("cpu");
-            sum.memory_limit += limit("memory");
-        }
-        sum
-    }
-
-    fn minus(self, other: Self) -> Self {
-        Self {
-            cpu: self.cpu - other.cpu,
-            memory: self.memory - other.memory,
-            cpu_limit: self.cpu_limit - other.cpu_limit,
-            memory_limit: self.memory_limit - other.memory_limit,
-        }
-    }
-}
-
-fn amount(object: &Value, pointer: &str, resource: &str) -> i128 {
-    let Some(quantity) = Quantity::parse(text(object, pointer)) else { return 0 };
-    if resource == "cpu" { quantity.thousandths() } else { quantity.units() }
-}
-
 /// Room for `more` pods of the workload's template.
 pub async fn for_more_pods(look: &Look<'_>, target: &ObjectRef, object: &Value, more: i64) -> Result<(), Refusal> {
-    let spec = object.pointer("/spec/template/spec").cloned().unwrap_or_default();
+    let spec = with_overhead(look, target, object, template(object)).await?;
     let asks = Asks::of(&spec);
     within_quotas(look, target, asks, more, more).await?;
     a_node_takes(look, target, &spec, asks).await
 }
 
-/// Room for `pods` pods that each ask for `after` instead of `before`, and for one of them beside the others.
+/// Room for `pods` pods of the workload that each ask for what `after` does instead of what its template does, and for one of them
+/// beside the others.
 pub async fn for_bigger_pods(
     look: &Look<'_>,
     target: &ObjectRef,
-    before: &Value,
-    after: &Value,
+    object: &Value,
+    after: Value,
     pods: i64,
 ) -> Result<(), Refusal> {
-    let (old, new) = (Asks::of(before), Asks::of(after));
+    let before = with_overhead(look, target, object, template(object)).await?;
+    let after = &with_overhead(look, target, object, after).await?;
+    let (old, new) = (Asks::of(&before), Asks::of(after));
     // While it rolls, one more pod may be there.
     within_quotas(look, target, new.minus(old), pods, 0).await?;
     within_quotas(look, target, new, 1, 1).await?;
     a_node_takes(look, target, after, new).await
+}
+
+/// The spec of the pods of a workload.
+fn template(object: &Value) -> Value {
+    object.pointer("/spec/template/spec").cloned().unwrap_or_default()
+}
+
+/// The spec as pods of it come: what a runtime class adds, the server writes into each pod that it makes, and a pod that is there shows.
+async fn with_overhead(look: &Look<'_>, target: &ObjectRef, object: &Value, mut spec: Value) -> Result<Value, Refusal> {
+    let selector = selector(object);
+    if text(&spec, "/runtimeClassName").is_empty() || spec.get("overhead").is_some() || selector.is_empty() {
+        return Ok(spec);
+    }
+    let pods = look.all(Kind::Pod, target.namespace.as_deref(), &selector, "").await?;
+    let overhead = pods.iter().find_map(|pod| pod.pointer("/spec/overhead"));
+    if let (Some(overhead), Some(spec)) = (overhead, spec.as_object_mut()) {
+        spec.insert("overhead".to_owned(), overhead.clone());
+    }
+    Ok(spec)
 }
 
 /// `times` what `asks` says, and `pods` pods, are left in every quota of the namespace.
@@ -129,8 +107,7 @@ async fn a_node_takes(look: &Look<'_>, target: &ObjectRef, spec: &Value, asks: A
         let mut used = Asks::default();
         let mut count = 0;
         for pod in live {
-            let one = Asks::of(pod.get("spec").unwrap_or(&Value::Null));
-            used = Asks { cpu: used.cpu + one.cpu, memory: used.memory + one.memory, ..used };
+            used = used.plus(Asks::of(pod.get("spec").unwrap_or(&Value::Null)));
             count += 1;
         }
         let has_room = used.cpu + asks.cpu <= amount(node, "/status/allocatable/cpu", "cpu")

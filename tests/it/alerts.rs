@@ -3,6 +3,7 @@
 mod bed;
 mod causes;
 mod ends;
+mod guesses;
 mod intake;
 mod lasting;
 mod secrets;

@@ -5,6 +5,7 @@ mod eval;
 mod faults;
 mod injections;
 mod prompt;
+mod remembered;
 mod stream;
 
 use serde_json::{Value, json};

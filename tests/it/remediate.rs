@@ -16,3 +16,4 @@ mod running;
 mod shapes;
 mod terminal;
 mod undo;
+mod wishes;

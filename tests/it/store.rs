@@ -6,6 +6,7 @@ mod commands;
 mod coordination;
 mod http;
 mod incidents;
+mod model_replies;
 mod opening;
 mod queue;
 mod recording;
@@ -40,6 +41,7 @@ suite! {
     coordination::a_claim_is_granted_once,
     coordination::a_flag_is_what_was_set_last,
     coordination::budgets_are_spent_together_or_not_at_all,
+    coordination::the_same_proposal_waits_once,
     coordination::an_approval_works_once,
     coordination::an_expired_proposal_cannot_be_approved,
     coordination::a_remediation_goes_its_way,
@@ -55,6 +57,8 @@ suite! {
     incidents::figures_are_those_counted_by_hand,
     incidents::old_incidents_are_forgotten_and_open_ones_are_not,
     incidents::a_flood_of_diagnoses_is_bounded,
+    model_replies::a_reply_is_known_until_its_time_is_over,
+    model_replies::the_newest_are_kept_within_bounds,
     opening::migrations_run_once,
     opening::a_newer_schema_is_refused,
     opening::many_processes_open_an_empty_store_at_once,

@@ -102,6 +102,17 @@ impl TestApp {
 
     /// The same with a cluster to look at.
     pub fn asking_about(model: &LlmSettings, cluster: Cluster, settings: HttpSettings) -> Self {
+        Self { router: http::router(Arc::new(Self::stages_asking(model, cluster)), settings) }
+    }
+
+    /// The service with a model to ask, and a store.
+    pub fn asking_and_keeping(model: &LlmSettings, records: Records) -> Self {
+        let mut stages = Self::stages_asking(model, Cluster::none());
+        stages.records = Arc::new(records);
+        Self { router: http::router(Arc::new(stages), settings()) }
+    }
+
+    fn stages_asking(model: &LlmSettings, cluster: Cluster) -> Stages {
         let stages = app::stages_of(&KnowledgeSettings::default(), cluster).expect("the built-in parts fit together");
         let model =
             ModelSettings { llm: model.clone(), prompts_dir: None, redact_names: RedactNames::Off, llm_cache_seconds: 3600 };
@@ -109,7 +120,7 @@ impl TestApp {
         // No test waits for a pause between two tries.
         let replies = Replies::live(providers.paced_from(Duration::from_millis(1)), model.bounds());
         let model = Model::of(Model::prompts(&model).expect("the built-in prompts"), replies, &model);
-        Self { router: http::router(Arc::new(app::with(stages, model)), settings) }
+        app::with(stages, model)
     }
 
     /// The service that asks who calls. `other` changes what else there is.

@@ -186,6 +186,7 @@ impl Work<'_> {
             error_message: redaction.clean(&texts(firing)),
             target: redaction.seal(first.subject.target.clone()).into_inner(),
             runbook: firing.iter().find_map(|case| case.runbook.clone()),
+            without_guesses: true,
             ..Question::default()
         };
         let deadline = Instant::now() + self.worker.diagnose_within;

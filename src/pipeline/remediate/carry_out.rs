@@ -17,7 +17,7 @@ use crate::{
         permit::{Clearance, DecidedBy, Permit},
         remediation::{Remediation, RemediationStatus},
     },
-    incidents::{Decision, Store},
+    incidents::{Decision, Store, Told},
     remediate::{
         Effect, Mode, Plan,
         effect::{self, State},
@@ -100,22 +100,24 @@ pub async fn applied(stages: &Stages, store: &Store, applying: Remediation, now:
     let offer = Offer::of(&applying)?;
     let waits = format!("applied; it is verified that {}", offer.plan.verification.what);
     let by = applying.approver.clone();
-    let made = advance(stages, store, &applying, (RemediationStatus::Applying, RemediationStatus::Applied), &waits, now).await?;
-    tell::entry(store, &made, EntryKind::Applied, &offer.plan.action.to_string(), by, now).await?;
+    let told = tell::line(EntryKind::Applied, offer.plan.action.to_string(), by);
+    let steps = (RemediationStatus::Applying, RemediationStatus::Applied);
+    let made = advance(stages, store, &applying, steps, &waits, &told, now).await?;
     tell::counted(&offer.plan.action, "applied");
     Ok(made)
 }
 
-/// One step on; whoever else took it meanwhile is told about.
+/// One step on, and what the history says of it; whoever else took it meanwhile is told about.
 pub async fn advance(
     stages: &Stages,
     store: &Store,
     remediation: &Remediation,
     (from, to): (RemediationStatus, RemediationStatus),
     outcome: &str,
+    told: &Told,
     now: Timestamp,
 ) -> Result<Remediation, NotDone> {
-    match store.remediations().advance(&remediation.id, from, to, &clean(stages, outcome), now).await? {
+    match store.remediations().advance(&remediation.id, from, to, &clean(stages, outcome), told, now).await? {
         Decision::Done(made) => Ok(*made),
         Decision::NotFound => Err(NotDone::NotFound),
         Decision::Changed(is) => Err(NotDone::Changed(format!("it is {} already", is.status))),
@@ -133,7 +135,8 @@ async fn over(
     now: Timestamp,
 ) -> NotDone {
     let outcome = format!("nothing was changed: {why}");
-    match advance(stages, store, remediation, (from, RemediationStatus::Failed), &outcome, now).await {
+    let told = tell::line(EntryKind::Note, clean(stages, &outcome), None);
+    match advance(stages, store, remediation, (from, RemediationStatus::Failed), &outcome, &told, now).await {
         Ok(made) => {
             // Nothing was even tried: what it was to cost is given back.
             if from == RemediationStatus::Approved && remediation.approver.as_deref() == Some(AUTO) {
@@ -142,11 +145,7 @@ async fn over(
             if let Ok(offer) = Offer::of(&made) {
                 tell::counted(&offer.plan.action, "refused");
             }
-            let summary = clean(stages, &outcome);
-            match tell::entry(store, &made, EntryKind::Note, &summary, None, now).await {
-                Ok(()) => why,
-                Err(error) => error,
-            }
+            why
         }
         Err(error) => error,
     }

@@ -95,9 +95,10 @@ pub(super) async fn decide(
         details: json!({"remediation_id": found.id, "etag": etag}).to_string(),
     };
     let entry = store.audit().begin(act, now).await?;
+    let told = tell::line(EntryKind::Approval, why, Some(by.to_owned()));
     let decision = match verdict {
-        Verdict::Approved { .. } => store.remediations().approve(&found.id, etag, by, now).await?,
-        Verdict::Rejected { .. } => store.remediations().reject(&found.id, etag, by, now).await?,
+        Verdict::Approved { .. } => store.remediations().approve(&found.id, etag, by, &told, now).await?,
+        Verdict::Rejected { .. } => store.remediations().reject(&found.id, etag, by, &told, now).await?,
     };
     let (outcome, result) = match decision {
         Decision::Done(made) => (ActOutcome::Done, Ok(*made)),
@@ -113,7 +114,5 @@ pub(super) async fn decide(
     };
     let told = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
     store.audit().complete(entry, outcome, &told, now).await?;
-    let made = result?;
-    tell::entry(store, &made, EntryKind::Approval, &why, Some(by.to_owned()), now).await?;
-    Ok(made)
+    result
 }

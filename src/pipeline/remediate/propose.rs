@@ -15,12 +15,12 @@ use crate::{
         audit::{Act, ActOutcome},
         incident::{EntryKind, IncidentTarget},
         permit::Clearance,
-        remediation::{Proposal, RemediationStatus},
+        remediation::{Proposal, Remediation, RemediationStatus},
         ruling::PolicyDecision,
         symptom::{CategoryId, Severity},
     },
     guard::policy::{Condition, PolicyQuestion},
-    incidents::{NewEntry, RemediationFilter, Seen, Sighting, Store},
+    incidents::{NewEntry, Proposed, RemediationFilter, Seen, Sighting, Store, Told},
     remediate::{self, Mode, Plan, Refusal, effect},
 };
 
@@ -59,7 +59,7 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
     let (plan, clearance) = allowed(stages, &wish.action, now).await?;
     let reader = reader(stages)?;
     let writes = effect::writes(&plan, &look(stages, &reader, now)).await.map_err(|why| refused(stages, why))?;
-    let incident_id = incident(stages, &store, wish, now).await?;
+    let incident = incident(stages, &store, wish, now).await?;
 
     let policy = PolicyLine::from(clearance.ruling());
     let details = json!({"phase": "propose", "action": wish.action, "policy": policy}).to_string();
@@ -67,7 +67,7 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
         actor: wish.requested_by.clone(),
         action: wish.action.change.kind().as_str().to_owned(),
         target: target.clone(),
-        incident_id: Some(incident_id.clone()),
+        incident_id: incident.known(),
         request_id: wish.request_id.clone(),
         details: clean(stages, &details),
     };
@@ -87,7 +87,7 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
     };
     let diff = offer.plan.diff.clone();
     let proposal = Proposal {
-        incident_id: Some(incident_id.clone()),
+        incident_id: incident.known(),
         action: serde_json::to_string(&offer).map_err(|_| NotDone::Failed)?,
         target,
         target_uid: Some(offer.plan.bound_to.uid.clone()),
@@ -96,13 +96,24 @@ async fn proposed(stages: &Stages, wish: &Wish, now: Timestamp) -> Result<Shown,
         requested_by: wish.requested_by.clone(),
         expires_at,
     };
-    let made = store.remediations().propose(&proposal, now).await?;
-    store.audit().complete(entry, ActOutcome::Done, &made.id, now).await?;
-    let by = Some(wish.requested_by.clone());
-    tell::entry(&store, &made, EntryKind::Proposal, &wish.action.to_string(), by, now).await?;
-    tell::entry(&store, &made, EntryKind::DryRun, "the API server would accept it", None, now).await?;
-    tell::counted(&wish.action, "proposed");
-    Shown::of(stages, made)
+    let entries = vec![
+        NewEntry::new(EntryKind::Proposal, wish.action.to_string()).by(Some(wish.requested_by.clone())),
+        NewEntry::new(EntryKind::DryRun, "the API server would accept it"),
+    ];
+    let told = Told { entries, sighting: incident.sighting(), mitigates: None };
+    let is_same = |other: &Remediation| Offer::of(other).is_ok_and(|offer| offer.plan.action == wish.action);
+    match store.remediations().propose(&proposal, &told, is_same, now).await? {
+        Proposed::New(made) => {
+            store.audit().complete(entry, ActOutcome::Done, &made.id, now).await?;
+            tell::counted(&wish.action, "proposed");
+            Shown::of(stages, *made)
+        }
+        // Somebody proposed it while this was rehearsed.
+        Proposed::Same(other) => {
+            store.audit().complete(entry, ActOutcome::Refused, &format!("it is proposed already: {}", other.id), now).await?;
+            Shown::of(stages, *other)
+        }
+    }
 }
 
 /// The same wish, which waits for a decision. `None` = none does.
@@ -167,10 +178,33 @@ pub async fn rehearse(writer: &crate::cluster::Writer, clearance: &Clearance, wr
     Ok(())
 }
 
-/// The incident that the wish belongs to: the named one, the open one of its target, or a new one.
-async fn incident(stages: &Stages, store: &Store, wish: &Wish, now: Timestamp) -> Result<String, NotDone> {
+/// The incident that a wish belongs to.
+enum Belongs {
+    Known(String),
+    /// One that is opened with the proposal: a wish that comes to nothing opens none.
+    New(Box<Sighting>),
+}
+
+impl Belongs {
+    fn known(&self) -> Option<String> {
+        match self {
+            Self::Known(id) => Some(id.clone()),
+            Self::New(_) => None,
+        }
+    }
+
+    fn sighting(self) -> Option<Sighting> {
+        match self {
+            Self::Known(_) => None,
+            Self::New(sighting) => Some(*sighting),
+        }
+    }
+}
+
+/// The named one, the open one of its target, or a new one.
+async fn incident(stages: &Stages, store: &Store, wish: &Wish, now: Timestamp) -> Result<Belongs, NotDone> {
     if let Some(id) = &wish.incident_id {
-        return Ok(store.incidents().read(id).await?.ok_or(NotDone::NoIncident)?.incident.id);
+        return Ok(Belongs::Known(store.incidents().read(id).await?.ok_or(NotDone::NoIncident)?.incident.id));
     }
     let target = IncidentTarget {
         kind: wish.action.target.kind.as_str().to_owned(),
@@ -178,17 +212,16 @@ async fn incident(stages: &Stages, store: &Store, wish: &Wish, now: Timestamp) -
         name: wish.action.target.name.clone(),
     };
     if let Some(open) = store.incidents().open_of(&target).await?.into_iter().next() {
-        return Ok(open.id);
+        return Ok(Belongs::Known(open.id));
     }
     let title = clean(stages, &format!("somebody asked to {}", wish.action));
     let entry = NewEntry::new(EntryKind::Note, "opened by a wish for a remediation").by(Some(wish.requested_by.clone()));
-    let sighting = Sighting {
+    Ok(Belongs::New(Box::new(Sighting {
         target,
         category: CategoryId::unknown(),
         severity: Severity::Medium,
         title,
         started_at: now,
         seen: Seen::Action(entry),
-    };
-    Ok(store.incidents().record(&sighting, now).await?.incident_id)
+    })))
 }

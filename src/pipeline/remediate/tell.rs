@@ -1,7 +1,6 @@
 //! What was done is told: in the history of the incident, on the object, and in the metrics.
 
 use jiff::Timestamp;
-use serde_json::json;
 use tracing::{info, warn};
 
 use super::{super::Stages, NotDone, pause};
@@ -13,23 +12,12 @@ use crate::{
         permit::Permit,
         remediation::{Remediation, RemediationStatus},
     },
-    incidents::{NewEntry, Store},
+    incidents::{NewEntry, Store, Told},
 };
 
-/// A line in the history of its incident.
-pub async fn entry(
-    store: &Store,
-    remediation: &Remediation,
-    kind: EntryKind,
-    summary: &str,
-    actor: Option<String>,
-    now: Timestamp,
-) -> Result<(), NotDone> {
-    let Some(incident) = &remediation.proposal.incident_id else { return Ok(()) };
-    let details = json!({"remediation_id": remediation.id, "target": remediation.proposal.target}).to_string();
-    let entry = NewEntry { details: Some(details), ..NewEntry::new(kind, summary).by(actor) };
-    store.incidents().add(incident, &entry, now).await?;
-    Ok(())
+/// A line in the history of its incident, for the step that it tells of.
+pub fn line(kind: EntryKind, summary: impl Into<String>, actor: Option<String>) -> Told {
+    Told::of(NewEntry::new(kind, summary).by(actor))
 }
 
 /// An Event on the object. One that cannot be made is no reason to stop.

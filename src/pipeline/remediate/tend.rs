@@ -16,7 +16,7 @@ use crate::{
         incident::EntryKind,
         remediation::{Remediation, RemediationStatus},
     },
-    incidents::{NewEntry, Store},
+    incidents::{NewEntry, Store, Told},
     remediate::{
         Mode, Plan, Refusal,
         effect::{self, State},
@@ -159,8 +159,8 @@ async fn failed(
     now: Timestamp,
 ) -> Result<Remediation, NotDone> {
     let steps = (remediation.status, RemediationStatus::Failed);
-    let made = carry_out::advance(stages, store, remediation, steps, why, now).await?;
-    tell::entry(store, &made, EntryKind::Note, &clean(stages, why), None, now).await?;
+    let told = tell::line(EntryKind::Note, clean(stages, why), None);
+    let made = carry_out::advance(stages, store, remediation, steps, why, &told, now).await?;
     tell::counted(&plan.action, "failed");
     Ok(made)
 }
@@ -175,12 +175,10 @@ async fn check(stages: &Stages, store: &Store, applied: Remediation, now: Timest
     match seen {
         Ok(Verified::Yes(shown)) => {
             let steps = (RemediationStatus::Applied, RemediationStatus::Verified);
-            let made = carry_out::advance(stages, store, &applied, steps, &format!("verified: {shown}"), now).await?;
-            tell::entry(store, &made, EntryKind::Verified, &clean(stages, &shown), None, now).await?;
-            if let Some(incident) = &made.proposal.incident_id {
-                let entry = NewEntry::new(EntryKind::Note, format!("mitigated by remediation {}", made.id));
-                store.incidents().mitigate(incident, &entry, now).await?;
-            }
+            let mitigates = NewEntry::new(EntryKind::Note, format!("mitigated by remediation {}", applied.id));
+            let told = Told { mitigates: Some(mitigates), ..tell::line(EntryKind::Verified, clean(stages, &shown), None) };
+            let outcome = format!("verified: {shown}");
+            let made = carry_out::advance(stages, store, &applied, steps, &outcome, &told, now).await?;
             tell::counted(&plan.action, "verified");
             Ok(made)
         }

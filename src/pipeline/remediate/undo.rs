@@ -20,7 +20,7 @@ use crate::{
         symptom::{CategoryId, Severity},
     },
     guard::policy::PolicyQuestion,
-    incidents::{NewEntry, Seen, Sighting, Store},
+    incidents::{NewEntry, Seen, Sighting, Store, Told},
     remediate::{
         Effect, Plan, Refusal,
         effect::{self, State},
@@ -78,17 +78,16 @@ pub async fn back(
     let from = found.status;
     if matches!(plan.effect, Effect::Pods { .. }) {
         let outcome = format!("it did not help: {why}; {}", plan.rollback);
-        let made = carry_out::advance(stages, store, &found, (from, RemediationStatus::Failed), &outcome, now).await?;
-        tell::entry(store, &made, EntryKind::Note, &clean(stages, &outcome), None, now).await?;
+        let told = tell::line(EntryKind::Note, clean(stages, &outcome), None);
+        let made = carry_out::advance(stages, store, &found, (from, RemediationStatus::Failed), &outcome, &told, now).await?;
         tell::counted(&plan.action, "failed");
         return Ok(made);
     }
     match Box::pin(set_back(stages, store, &found, plan, by, now)).instrument(stage::remediation("undo", &found.id)).await {
         Ok(()) => {
             let outcome = format!("undone: {why}");
-            let made = carry_out::advance(stages, store, &found, (from, RemediationStatus::Undone), &outcome, now).await?;
-            let by = by.map(str::to_owned);
-            tell::entry(store, &made, EntryKind::Undone, &clean(stages, &outcome), by, now).await?;
+            let told = tell::line(EntryKind::Undone, clean(stages, &outcome), by.map(str::to_owned));
+            let made = carry_out::advance(stages, store, &found, (from, RemediationStatus::Undone), &outcome, &told, now).await?;
             tell::counted(&plan.action, "undone");
             Ok(made)
         }
@@ -191,12 +190,8 @@ async fn stuck(
     let target = &plan.action.target;
     error!(target = %target, id = found.id, "a remediation is stuck and needs a person: {why}");
     let outcome = format!("stuck, a person is needed: {why}");
-    let made = if found.status == RemediationStatus::Stuck {
-        found.clone()
-    } else {
-        carry_out::advance(stages, store, found, (found.status, RemediationStatus::Stuck), &outcome, now).await?
-    };
-    pause::pause_for(store, &format!("the remediation {} of {target} is stuck", made.id), now).await?;
+    // Before it is said: whoever dies in between finds it stuck again, and everything paused already.
+    pause::pause_for(store, &format!("the remediation {} of {target} is stuck", found.id), now).await?;
     let sighting = Sighting {
         target: IncidentTarget {
             kind: target.kind.as_str().to_owned(),
@@ -209,8 +204,8 @@ async fn stuck(
         started_at: now,
         seen: Seen::Action(NewEntry::new(EntryKind::Note, outcome.clone())),
     };
-    store.incidents().record(&sighting, now).await?;
-    tell::entry(store, &made, EntryKind::Note, &outcome, None, now).await?;
+    let told = Told { sighting: Some(sighting), ..tell::line(EntryKind::Note, outcome.clone(), None) };
+    let made = carry_out::advance(stages, store, found, (found.status, RemediationStatus::Stuck), &outcome, &told, now).await?;
     tell::counted(&plan.action, "stuck");
     Ok(made)
 }

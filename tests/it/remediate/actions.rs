@@ -222,6 +222,50 @@ async fn a_failed_job_runs_again_where_it_may() {
     assert!(matches!(again, Err(NotDone::Refused(Refusal::Already { .. }))), "{again:?}");
 }
 
+/// Who owns the manifest of a job would delete a copy that bears its marks.
+#[tokio::test]
+async fn a_job_that_runs_again_belongs_to_no_manager_of_manifests() {
+    let bed = Bed::new().await;
+    let marks = serde_json::json!({
+        "app.kubernetes.io/instance": "shop", "argocd.argoproj.io/instance": "shop", "app.kubernetes.io/managed-by": "Helm",
+        "kustomize.toolkit.fluxcd.io/name": "shop", "kustomize.toolkit.fluxcd.io/namespace": "flux-system", "team": "a",
+    });
+    let tracking = serde_json::json!({
+        "argocd.argoproj.io/tracking-id": "shop:batch/Job:shop/report", "argocd.argoproj.io/hook": "Sync",
+        "faultline.io/idempotent": "true", "example.com/note": "kept",
+    });
+    bed.living.template_is_bad(|_| true);
+    let job = bed.living.job("shop", "report").with(|job| {
+        job["metadata"]["labels"] = marks.clone();
+        job["metadata"]["annotations"] = tracking.clone();
+        let template = &mut job["spec"]["template"]["metadata"];
+        template["annotations"] = tracking.clone();
+        template["labels"].as_object_mut().expect("labels").extend(marks.as_object().expect("labels").clone());
+    });
+    job.create();
+    bed.living.settle();
+    bed.living.template_is_bad(|_| false);
+    let process = bed.process().await;
+    let target = ObjectRef::new(Kind::Job, Some("shop"), "report");
+    let shown = bed.wish(&process, Action { target, change: Change::RerunJob }, None).await.expect("it is proposed");
+    bed.approve(&process, &shown).await.expect("it is carried out");
+    let jobs = bed.living.all("Job", "shop");
+    let copy = jobs.iter().find(|job| job["metadata"]["name"] != "report").expect("a new job");
+    let keys = |pointer: &str| {
+        let map = copy.pointer(pointer).and_then(serde_json::Value::as_object).expect("labels or annotations");
+        let is_servers = |key: &str| key.contains("controller-uid") || key.contains("job-name") || key.contains("job-tracking");
+        map.keys().filter(|key| !is_servers(key)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(keys("/metadata/labels"), ["team"]);
+    assert_eq!(keys("/metadata/annotations"), ["faultline.io/rerun-of"]);
+    assert_eq!(
+        keys("/spec/template/metadata/labels"),
+        ["app", "app.kubernetes.io/instance", "team"],
+        "services may select by it"
+    );
+    assert_eq!(keys("/spec/template/metadata/annotations"), ["example.com/note", "faultline.io/idempotent"]);
+}
+
 #[tokio::test]
 async fn stateful_sets_and_daemon_sets_restart_as_well() {
     let bed = Bed::new().await;

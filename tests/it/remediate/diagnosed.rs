@@ -2,6 +2,7 @@
 
 use faultline::{
     domain::remediation::RemediationStatus,
+    incidents::Told,
     pipeline::remediate,
     remediate::{Mode, RemediateSettings},
 };
@@ -77,7 +78,10 @@ async fn left_behind(bed: &Bed) -> remediate::Shown {
     let process = bed.process().await;
     let shown = bed.propose(&process, "kubectl rollout restart deployment/api -n shop").await.expect("it is proposed");
     let remediations = bed.store.store.remediations();
-    remediations.approve(shown.id(), shown.etag(), remediate::AUTO, bed.now()).await.expect("the store answers");
+    remediations
+        .approve(shown.id(), shown.etag(), remediate::AUTO, &Told::default(), bed.now())
+        .await
+        .expect("the store answers");
     shown
 }
 

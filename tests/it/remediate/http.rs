@@ -4,7 +4,10 @@ use axum::{
     body::Body,
     http::{HeaderValue, Request},
 };
-use faultline::remediate::{Mode, RemediateSettings};
+use faultline::{
+    incidents::Told,
+    remediate::{Mode, RemediateSettings},
+};
 use serde_json::{Value, json};
 
 use super::door::{Door, text};
@@ -245,7 +248,7 @@ async fn a_mode_goes_as_far_as_it_says() {
     // What another process applied is not undone by one that only proposes.
     let (id, etag) = (text(&made, "id"), text(&made, "etag"));
     let remediations = propose.bed.store.store.remediations();
-    remediations.approve(id, etag, "grace", propose.bed.now()).await.expect("the store answers");
+    remediations.approve(id, etag, "grace", &Told::default(), propose.bed.now()).await.expect("the store answers");
     assert_eq!(told(&propose.decide_with(&made, "undo", None, &json!({})).await), (409, "remediation-off".to_owned()));
     // Its proposals end as well.
     propose.bed.later(3600);

@@ -227,3 +227,60 @@ async fn a_rule_about_labels_is_held_against_the_labels_that_there_are() {
     let till = bed.propose(&process, "kubectl rollout restart deployment/till -n shop").await;
     assert!(matches!(&till, Err(NotDone::Forbidden(ruling)) if ruling.rule() == Some("critical")), "{till:?}");
 }
+
+/// Four pods on a node of 8Gi: what starts them counts, what runs beside them, and what their sandbox takes.
+#[tokio::test]
+async fn room_is_what_a_pod_takes_at_its_most() {
+    let asks = |name: &str, memory: &str| json!({"name": name, "image": "a:1", "resources": {"requests": {"memory": memory}}});
+    let sidecar = |memory: &str| {
+        let mut sidecar = asks("proxy", memory);
+        sidecar["restartPolicy"] = "Always".into();
+        sidecar
+    };
+    let cases = [
+        (json!([]), true),
+        (json!([asks("migrate", "1900Mi")]), true),
+        (json!([asks("migrate", "2500Mi")]), false),
+        (json!([asks("first", "1500Mi"), asks("second", "1500Mi")]), true),
+        (json!([sidecar("1500Mi")]), true),
+        (json!([sidecar("1500Mi"), asks("migrate", "1000Mi")]), false),
+        (json!([asks("migrate", "1000Mi"), sidecar("1500Mi")]), true),
+        (json!([sidecar("2000Mi")]), false),
+    ];
+    for (init, fits) in cases {
+        let bed = Bed::new().await;
+        let deployment = bed.living.deployment("shop", "api").replicas(3).with(|object| {
+            let spec = &mut object["spec"]["template"]["spec"];
+            spec["initContainers"] = init.clone();
+            spec["containers"][0]["resources"] = json!({"requests": {"memory": "100Mi"}});
+        });
+        deployment.create();
+        if fits {
+            let process = bed.process().await;
+            bed.propose(&process, SCALE).await.unwrap_or_else(|error| panic!("{init}: {error}"));
+        } else {
+            assert!(why(&bed, SCALE).await.contains("no node has room"), "{init}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_runtime_class_adds_counts_for_the_pods_to_come() {
+    for (overhead, fits) in [("100Mi", true), ("2000Mi", false)] {
+        let bed = Bed::new().await;
+        let deployment = bed.living.deployment("shop", "api").replicas(3).with(|object| {
+            object["spec"]["template"]["spec"]["runtimeClassName"] = "sandboxed".into();
+            object["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"memory": "100Mi"}});
+        });
+        deployment.create();
+        for pod in bed.pods() {
+            let name = pod["metadata"]["name"].as_str().expect("a name");
+            bed.living.edit_status(&format!("/api/v1/namespaces/shop/pods/{name}"), |pod| {
+                pod["spec"]["overhead"] = json!({"memory": overhead, "cpu": "50m"});
+            });
+        }
+        let process = bed.process().await;
+        let proposed = bed.propose(&process, SCALE).await;
+        assert_eq!(proposed.is_ok(), fits, "{overhead}: {proposed:?}");
+    }
+}

@@ -1,12 +1,15 @@
 //! Leases, claims, flags, budgets and approvals: of two who try, one wins.
 
 use faultline::{
-    domain::remediation::{Proposal, Remediation, RemediationStatus as Status},
-    incidents::{Bound, Decision, Spent},
+    domain::{
+        incident::EntryKind,
+        remediation::{Proposal, Remediation, RemediationStatus as Status},
+    },
+    incidents::{Bound, Decision, Proposed, Spent, Store, Told},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use super::bed::{Bed, at};
+use super::bed::{Bed, at, entry, sighting};
 
 pub async fn a_lease_has_one_holder(bed: Bed) {
     let leases = bed.store.leases();
@@ -105,6 +108,48 @@ fn proposal() -> Proposal {
     }
 }
 
+/// Keeps the proposal of the tests, whatever else waits.
+async fn propose(store: &Store, now: Timestamp) -> Remediation {
+    match store.remediations().propose(&proposal(), &Told::default(), |_| false, now).await.expect("it is proposed") {
+        Proposed::New(made) | Proposed::Same(made) => *made,
+    }
+}
+
+/// Processes that propose the same at one time have one proposal, until it is over.
+pub async fn the_same_proposal_waits_once(bed: Bed) {
+    let stores = [bed.other().await, bed.other().await, bed.other().await, bed.other().await];
+    let told = Told { sighting: Some(sighting("api", "Unknown")), ..Told::of(entry(EntryKind::Proposal, "rollout-restart")) };
+    let tries = stores.map(|store| {
+        let told = told.clone();
+        let is_same = |other: &Remediation| other.proposal.action == proposal().action;
+        tokio::spawn(async move { store.remediations().propose(&proposal(), &told, is_same, at(0)).await.expect("it answers") })
+    });
+    let (mut made, mut found) = (Vec::new(), Vec::new());
+    for one in tries {
+        match one.await.expect("no proposal fails") {
+            Proposed::New(new) => made.push(*new),
+            Proposed::Same(same) => found.push(*same),
+        }
+    }
+    assert_eq!((made.len(), found.len()), (1, 3));
+    assert!(found.iter().all(|one| *one == made[0]));
+    let incident = made[0].proposal.incident_id.as_deref().expect("it opened an incident");
+    let timeline = bed.store.incidents().timeline(incident).await.expect("it answers").expect("it is there");
+    let kinds: Vec<EntryKind> = timeline.iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [EntryKind::Alert, EntryKind::Proposal], "nothing is told twice");
+
+    let remediations = bed.store.remediations();
+    let (action, target) = (proposal().action, proposal().target);
+    let again = async |proposal: Proposal, now: Timestamp| {
+        let is_same = |other: &Remediation| other.proposal.action == proposal.action;
+        remediations.propose(&proposal, &Told::default(), is_same, now).await.expect("it answers")
+    };
+    assert!(matches!(again(Proposal { action: format!("{action} "), ..proposal() }, at(1)).await, Proposed::New(_)));
+    assert!(matches!(again(Proposal { target: format!("{target}-2"), ..proposal() }, at(1)).await, Proposed::New(_)));
+    assert!(matches!(again(proposal(), at(899)).await, Proposed::Same(_)));
+    assert!(matches!(again(proposal(), at(900)).await, Proposed::New(_)), "the first is over");
+}
+
 fn done(decision: Decision) -> Remediation {
     match decision {
         Decision::Done(remediation) => *remediation,
@@ -113,12 +158,14 @@ fn done(decision: Decision) -> Remediation {
 }
 
 pub async fn an_approval_works_once(bed: Bed) {
-    let proposed = bed.store.remediations().propose(&proposal(), at(0)).await.expect("it is proposed");
+    let proposed = propose(&bed.store, at(0)).await;
     assert_eq!((proposed.status, &proposed.proposal), (Status::Proposed, &proposal()));
     let stores = [bed.other().await, bed.other().await, bed.other().await];
     let tries = stores.map(|store| {
         let (id, etag) = (proposed.id.clone(), proposed.etag.clone());
-        tokio::spawn(async move { store.remediations().approve(&id, &etag, "ada", at(10)).await.expect("it answers") })
+        tokio::spawn(async move {
+            store.remediations().approve(&id, &etag, "ada", &Told::default(), at(10)).await.expect("it answers")
+        })
     });
     let mut approved = Vec::new();
     for one in tries {
@@ -128,16 +175,18 @@ pub async fn an_approval_works_once(bed: Bed) {
     }
     assert_eq!(approved.len(), 1);
     assert_eq!((approved[0].status, approved[0].approver.as_deref()), (Status::Approved, Some("ada")));
-    let late = bed.store.remediations().reject(&proposed.id, &approved[0].etag, "bob", at(11)).await.expect("it answers");
+    let nothing = &Told::default();
+    let late =
+        bed.store.remediations().reject(&proposed.id, &approved[0].etag, "bob", nothing, at(11)).await.expect("it answers");
     assert!(matches!(late, Decision::Changed(_)), "{late:?}");
-    let nothing = bed.store.remediations().approve("0199", "x", "bob", at(11)).await.expect("it answers");
-    assert_eq!(nothing, Decision::NotFound);
+    let unknown = bed.store.remediations().approve("0199", "x", "bob", nothing, at(11)).await.expect("it answers");
+    assert_eq!(unknown, Decision::NotFound);
 }
 
 pub async fn an_expired_proposal_cannot_be_approved(bed: Bed) {
     let remediations = bed.store.remediations();
-    let proposed = remediations.propose(&proposal(), at(0)).await.expect("it is proposed");
-    let late = remediations.approve(&proposed.id, &proposed.etag, "ada", at(900)).await.expect("it answers");
+    let proposed = propose(&bed.store, at(0)).await;
+    let late = remediations.approve(&proposed.id, &proposed.etag, "ada", &Told::default(), at(900)).await.expect("it answers");
     assert_eq!(late, Decision::Expired);
     assert_eq!(remediations.expire(at(899)).await.expect("it answers"), 0);
     assert_eq!(remediations.expire(at(900)).await.expect("it answers"), 1);
@@ -148,10 +197,12 @@ pub async fn an_expired_proposal_cannot_be_approved(bed: Bed) {
 
 pub async fn a_remediation_goes_its_way(bed: Bed) {
     let remediations = bed.store.remediations();
-    let proposed = remediations.propose(&proposal(), at(0)).await.expect("it is proposed");
+    let proposed = propose(&bed.store, at(0)).await;
+    let nothing = &Told::default();
     let early = remediations.start(&proposed.id, &proposed.etag, "{}", at(1)).await.expect("it answers");
     assert!(matches!(early, Decision::Changed(_)), "nobody approved it: {early:?}");
-    let approved = done(remediations.approve(&proposed.id, &proposed.etag, "ada", at(1)).await.expect("it answers"));
+    let approved =
+        done(remediations.approve(&proposed.id, &proposed.etag, "ada", &Told::default(), at(1)).await.expect("it answers"));
     let stale = remediations.start(&proposed.id, &proposed.etag, "{}", at(2)).await.expect("it answers");
     assert!(matches!(stale, Decision::Changed(_)), "{stale:?}");
     let started = done(remediations.start(&approved.id, &approved.etag, "{\"replicas\":2}", at(2)).await.expect("it answers"));
@@ -159,10 +210,15 @@ pub async fn a_remediation_goes_its_way(bed: Bed) {
     let twice = remediations.start(&approved.id, &approved.etag, "{}", at(2)).await.expect("it answers");
     assert!(matches!(twice, Decision::Changed(_)), "it is carried out once: {twice:?}");
     assert_eq!(remediations.in_status(Status::Applying).await.expect("it answers"), std::slice::from_ref(&started));
-    done(remediations.advance(&started.id, Status::Applying, Status::Applied, "patched", at(3)).await.expect("it answers"));
-    let verified = remediations.advance(&started.id, Status::Applied, Status::Verified, "3 of 3 available", at(4)).await;
+    done(
+        remediations
+            .advance(&started.id, Status::Applying, Status::Applied, "patched", nothing, at(3))
+            .await
+            .expect("it answers"),
+    );
+    let verified = remediations.advance(&started.id, Status::Applied, Status::Verified, "3 of 3 available", nothing, at(4)).await;
     let verified = done(verified.expect("it answers"));
     assert_eq!((verified.outcome.as_deref(), verified.updated_at), (Some("3 of 3 available"), at(4)));
-    let again = remediations.advance(&started.id, Status::Applied, Status::Undone, "", at(5)).await.expect("it answers");
+    let again = remediations.advance(&started.id, Status::Applied, Status::Undone, "", nothing, at(5)).await.expect("it answers");
     assert!(matches!(again, Decision::Changed(_)), "{again:?}");
 }

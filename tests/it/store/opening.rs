@@ -13,7 +13,7 @@ pub async fn migrations_run_once(bed: Bed) {
     bed.store.incidents().record(&sighting("api", "OOMKilled"), at(1)).await.expect("it is recorded");
     let before = bed.store.status().await.expect("it answers");
     let again = bed.other().await.status().await.expect("it answers");
-    assert_eq!((before.schema, &before.rows), (3, &again.rows));
+    assert_eq!((before.schema, &before.rows), (4, &again.rows));
     assert!(again.rows.contains(&("incidents", 1)), "{again:?}");
     assert!(again.size_bytes > 0);
 }
@@ -41,7 +41,7 @@ pub async fn many_processes_open_an_empty_store_at_once(bed: Bed) {
     }
     for one in opening {
         let (_, store) = one.await.expect("no panic").expect("it opens");
-        assert_eq!(store.status().await.expect("it answers").schema, 3);
+        assert_eq!(store.status().await.expect("it answers").schema, 4);
     }
 }
 
