@@ -10,6 +10,7 @@
 //! what keeps the library fresh.
 
 pub mod build;
+pub mod codes;
 pub mod decisive;
 pub mod dense;
 pub mod embed;
@@ -33,7 +34,7 @@ pub mod products;
 pub mod qdrant;
 pub mod query;
 pub mod ranking;
-pub mod reasons;
+
 pub mod render;
 pub mod retriever;
 pub mod runbook;

@@ -1,10 +1,10 @@
 //! A query's words, weighed: what was said, what its words stand for, and what the caller adds.
 
+use super::codes::{meaning, meanings};
 use super::decisive::decisive;
 use super::envelope::open;
 use super::hash::{FastMap, FastSet};
 use super::products::product;
-use super::reasons::meaning;
 use super::synonyms::synonyms;
 use super::tokens::{Word, each_word};
 
@@ -61,6 +61,7 @@ const REPEAT_WEIGHT: f32 = 0.2;
 const FURNITURE_COUNT: u32 = 40;
 const FURNITURE_WEIGHT: f32 = 0.3;
 const MEANING_WEIGHT: f32 = 0.65;
+const PHRASE_WEIGHT: f32 = 0.65;
 const CATEGORY_WEIGHT: f32 = 0.8;
 /// Names that people gave, as the values of labels.
 const NAME_WEIGHT: f32 = 0.3;
@@ -91,6 +92,9 @@ impl QueryWords {
                 previous = Some(position);
             }
         });
+        for phrase in meanings(&opened.message) {
+            each_word(phrase, &mut |word| words.imply(word.text, PHRASE_WEIGHT));
+        }
         for value in &opened.values {
             each_word(value, &mut |word| words.imply(word.text, NAME_WEIGHT));
         }
