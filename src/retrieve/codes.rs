@@ -7,6 +7,7 @@
 
 use super::hash::FastMap;
 use aho_corasick::AhoCorasick;
+use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 /// The words that say what `word` (lower case, as written) stands for; nothing for ordinary words.
@@ -14,17 +15,22 @@ pub fn meaning(word: &str) -> Option<&'static str> {
     CODES.of_word.get(word).copied()
 }
 
-/// The words that say what the phrases of a text stand for, each once, in order of the phrases.
+/// The words that say what the phrases of a text stand for, each once, in order of the phrases. A phrase within a longer
+/// one is not heard: `memory cgroup out of memory` is about a container's limit, `out of memory` about anything.
 pub fn meanings(text: &str) -> Vec<&'static str> {
     let spoken = spoken(text);
-    let mut found: Vec<&'static str> = Vec::new();
-    for phrase in CODES.phrases.iter().flat_map(|phrases| phrases.find_overlapping_iter(&spoken)) {
-        let words = CODES.of_phrase[phrase.pattern()];
-        if !found.contains(&words) {
-            found.push(words);
+    let found = CODES.phrases.iter().flat_map(|phrases| phrases.find_overlapping_iter(&spoken));
+    let mut heard: Vec<(usize, Reverse<usize>, &'static str)> =
+        found.map(|phrase| (phrase.start(), Reverse(phrase.end()), CODES.of_phrase[phrase.pattern()])).collect();
+    heard.sort_unstable();
+    let (mut meanings, mut reached) = (Vec::new(), 0);
+    for (_, Reverse(end), words) in heard {
+        if end > reached && !meanings.contains(&words) {
+            meanings.push(words);
         }
+        reached = reached.max(end);
     }
-    found
+    meanings
 }
 
 const FILES: &[&str] = &[
@@ -111,5 +117,7 @@ mod tests {
         assert!(found.iter().any(|words| words.contains("connection tracking")), "{found:?}");
         assert!(!found.iter().any(|words| words.contains("oomkilled")), "{found:?}");
         assert!(meanings("").is_empty());
+        let within = meanings("Memory cgroup out of memory");
+        assert!(within.len() == 1 && within[0].contains("limit"), "{within:?}");
     }
 }
