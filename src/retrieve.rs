@@ -3,7 +3,7 @@
 //! ```text
 //! files -> runbook (front matter, sections) -> passages ─┬─> lexical index ──┐
 //!                                                        └─> vectors ────────┤
-//! query -> words (denoised, codes explained), one vector ────────────────> fuse -> suggestions, or none: no runbook fits
+//! query -> words (denoised), what its codes mean, one vector of both ─────> fuse -> suggestions, or none: no runbook fits
 //! ```
 //!
 //! `Retriever` is what the rest of the program holds. Ranking is plain computation; files, models and servers are reached by

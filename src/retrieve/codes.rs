@@ -29,9 +29,15 @@ pub fn meanings(text: &str) -> Vec<&'static str> {
             meanings.push(words);
         }
         reached = reached.max(end);
+        if meanings.len() == MOST_MEANINGS {
+            break;
+        }
     }
     meanings
 }
+
+/// More than a page of log says; bounds what a hostile text can cost.
+const MOST_MEANINGS: usize = 32;
 
 const FILES: &[&str] = &[
     include_str!("codes/controlplane.txt"),

@@ -26,7 +26,7 @@ pub struct QueryWords {
     pub said: Vec<Said>,
     /// Neighbouring words, as positions in `said`.
     pub pairs: FastSet<(usize, usize)>,
-    /// Words that were not said: meanings of codes, products, categories, values of labels.
+    /// Words that were not said: meanings of codes and phrases, products, categories, values of labels.
     pub implied: FastMap<Box<str>, f32>,
     /// Words that a runbook may use instead of those that were said. They tell runbooks apart, and no passages: the one to
     /// show is the one that says what was said.
@@ -61,7 +61,6 @@ const REPEAT_WEIGHT: f32 = 0.2;
 const FURNITURE_COUNT: u32 = 40;
 const FURNITURE_WEIGHT: f32 = 0.3;
 const MEANING_WEIGHT: f32 = 0.65;
-const PHRASE_WEIGHT: f32 = 0.65;
 const CATEGORY_WEIGHT: f32 = 0.8;
 /// Names that people gave, as the values of labels.
 const NAME_WEIGHT: f32 = 0.3;
@@ -93,7 +92,7 @@ impl QueryWords {
             }
         });
         for phrase in meanings(&opened.message) {
-            each_word(phrase, &mut |word| words.imply(word.text, PHRASE_WEIGHT));
+            each_word(phrase, &mut |word| words.imply(word.text, MEANING_WEIGHT));
         }
         for value in &opened.values {
             each_word(value, &mut |word| words.imply(word.text, NAME_WEIGHT));
