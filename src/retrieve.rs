@@ -3,13 +3,14 @@
 //! ```text
 //! files -> runbook (front matter, sections) -> passages ─┬─> lexical index ──┐
 //!                                                        └─> vectors ────────┤
-//! query -> words (denoised, codes explained), one vector ────────────────> fuse -> suggestions, or none: no runbook fits
+//! query -> words (denoised), what its codes mean, one vector of both ─────> fuse -> suggestions, or none: no runbook fits
 //! ```
 //!
 //! `Retriever` is what the rest of the program holds. Ranking is plain computation; files, models and servers are reached by
 //! what keeps the library fresh.
 
 pub mod build;
+pub mod codes;
 pub mod decisive;
 pub mod dense;
 pub mod embed;
@@ -33,7 +34,7 @@ pub mod products;
 pub mod qdrant;
 pub mod query;
 pub mod ranking;
-pub mod reasons;
+
 pub mod render;
 pub mod retriever;
 pub mod runbook;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app,
     config::KnowledgeSettings,
-    domain::evidence::Gap,
+    domain::{evidence::Gap, passage::Suggestion},
     pipeline::{Stages, suggest},
     retrieve::{
         build::Patience,
@@ -37,7 +37,7 @@ pub enum EvalCommand {
     #[command(
         after_help = "A line of a file: {\"query\":\"...\",\"relevant\":[\"oomkilled.md\"]}; an empty list marks a query that no runbook fits."
     )]
-    Retrieve(Files),
+    Retrieve(RetrieveFiles),
     /// Whole diagnoses: the rules alone beside the rules with a model, live or recorded
     #[command(
         after_help = "A line of a file: {\"id\":\"1\",\"text\":\"orders keeps restarting\",\"namespace\":\"shop\",\"deployment\":\"orders\",\"category\":\"OOMKilled\",\"must_mention\":[\"32Mi\"]}
@@ -57,6 +57,15 @@ pub struct Files {
     /// Exit with 1 when the accuracy (classify, diagnose) or recall@3 (retrieve) is below this share
     #[arg(long, value_name = "SHARE")]
     at_least: Option<f64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RetrieveFiles {
+    #[command(flatten)]
+    files: Files,
+    /// Also each query whose first runbook is wrong: what was wanted, with its rank, and what came first
+    #[arg(long)]
+    misses: bool,
 }
 
 pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcome, CliError> {
@@ -82,21 +91,28 @@ pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcom
             }
             (files, report.accuracy)
         }
-        EvalCommand::Retrieve(files) => {
+        EvalCommand::Retrieve(arguments) => {
             let stages = app::stages_without_cluster(settings)?;
-            let cases = read(&files.files)?;
-            let (reports, gaps) = super::block_on(retrieval(&stages, &cases))?;
-            if files.json {
-                let named: serde_json::Map<_, _> =
-                    reports.iter().map(|(name, report)| ((*name).to_owned(), json!(report))).collect();
+            let cases = read(&arguments.files.files)?;
+            let measured = super::block_on(retrieval(&stages, &cases))?;
+            let misses = if arguments.misses { evaluate::misses(&measured.answers, &cases) } else { Vec::new() };
+            if arguments.files.json {
+                let mut named: serde_json::Map<_, _> =
+                    measured.reports.iter().map(|(name, report)| ((*name).to_owned(), json!(report))).collect();
+                if arguments.misses {
+                    named.insert("misses".to_owned(), json!(misses));
+                }
                 write_json(&mut out, &named)?;
             } else {
-                out.write_all(evaluate::side_by_side(&reports).as_bytes())?;
-                for gap in gaps {
+                out.write_all(evaluate::side_by_side(&measured.reports).as_bytes())?;
+                for miss in misses {
+                    writeln!(out, "{miss}")?;
+                }
+                for gap in measured.gaps {
                     writeln!(out, "{}: {}", gap.what, gap.why)?;
                 }
             }
-            (files, reports.last().map_or(0.0, |(_, report)| report.recall_at_3))
+            (&arguments.files, measured.reports.last().map_or(0.0, |(_, report)| report.recall_at_3))
         }
     };
     Ok(match files.at_least {
@@ -105,8 +121,16 @@ pub fn run(command: &EvalCommand, settings: &KnowledgeSettings) -> Result<Outcom
     })
 }
 
-/// The figures of each part of the ranking that there is, the whole last.
-async fn retrieval(stages: &Stages, cases: &[Case]) -> (Vec<(&'static str, RetrievalReport)>, Vec<Gap>) {
+/// How well runbooks were found.
+struct Measured {
+    /// The figures of each part of the ranking that there is, the whole last.
+    reports: Vec<(&'static str, RetrievalReport)>,
+    /// What the whole found for each case.
+    answers: Vec<Vec<Suggestion>>,
+    gaps: Vec<Gap>,
+}
+
+async fn retrieval(stages: &Stages, cases: &[Case]) -> Measured {
     let retriever = &stages.retriever;
     let bar = Bar::new();
     retriever.refresh(Patience::Endless, &|step| bar.step(step)).await;
@@ -117,14 +141,15 @@ async fn retrieval(stages: &Stages, cases: &[Case]) -> (Vec<(&'static str, Retri
         &[("lexical", Parts::Words)]
     };
     let mut reports = Vec::new();
+    let mut answers = Vec::new();
     for &(name, parts) in parts {
-        let mut answers = Vec::with_capacity(cases.len());
+        answers.clear();
         for case in cases {
             answers.push(suggest::suggest_by(stages, parts, &stages.redactor.clean(&case.query), 10).await.results);
         }
         reports.push((name, evaluate::evaluate(&answers, cases)));
     }
-    (reports, retriever.gaps())
+    Measured { reports, answers, gaps: retriever.gaps() }
 }
 
 /// The cases of some JSON-lines files; a line that is none is named.

@@ -3,7 +3,7 @@
 use super::runbook::{stem, without_extension};
 use crate::domain::passage::Suggestion;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// A question with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -65,6 +65,51 @@ pub fn evaluate(answers: &[Vec<Suggestion>], cases: &[Case]) -> RetrievalReport 
         no_fit_recall,
         n: cases.len(),
         intervals,
+    }
+}
+
+/// A question whose answer was not the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Miss {
+    /// The beginning of what was asked, in one line.
+    pub query: String,
+    /// What answers it, each with its rank among those found. `None` = it was not found. Empty: no runbook fits.
+    pub wanted: Vec<(String, Option<usize>)>,
+    /// What came first. `None` = nothing was found to fit.
+    pub first: Option<String>,
+}
+
+/// The most characters of a question that a miss shows.
+const SHOWN_CHARS: usize = 100;
+
+/// The questions whose first answer is not right, in order. The answers are those that [`evaluate`] is given.
+pub fn misses(answers: &[Vec<Suggestion>], cases: &[Case]) -> Vec<Miss> {
+    cases.iter().zip(answers).filter_map(|(case, answer)| Miss::of(case, answer)).collect()
+}
+
+impl Miss {
+    fn of(case: &Case, found: &[Suggestion]) -> Option<Miss> {
+        let first = found.first().map(|suggestion| suggestion.runbook.clone());
+        let is_right = first.as_ref().map_or(case.relevant.is_empty(), |first| case.is_relevant(first));
+        let rank = |wanted: &String| {
+            let alone = Case { query: String::new(), relevant: vec![wanted.clone()] };
+            found.iter().position(|suggestion| alone.is_relevant(&suggestion.runbook)).map(|position| position + 1)
+        };
+        let words: Vec<&str> = case.query.split_whitespace().collect();
+        (!is_right).then(|| Miss {
+            query: words.join(" ").chars().take(SHOWN_CHARS).collect(),
+            wanted: case.relevant.iter().map(|wanted| (wanted.clone(), rank(wanted))).collect(),
+            first,
+        })
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rank = |rank: &Option<usize>| rank.map_or("not found".to_owned(), |rank| format!("rank {rank}"));
+        let wanted: Vec<String> = self.wanted.iter().map(|(file, found)| format!("{file} ({})", rank(found))).collect();
+        let wanted = if wanted.is_empty() { "none".to_owned() } else { wanted.join(", ") };
+        write!(f, "{}\n    wanted {wanted}; first {}", self.query, self.first.as_deref().unwrap_or("none"))
     }
 }
 
@@ -187,7 +232,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, RetrievalReport, evaluate, side_by_side};
+    use super::{Case, RetrievalReport, evaluate, misses, side_by_side};
     use crate::retrieve::{library::Library, query::Query};
 
     fn library() -> Library {
@@ -215,6 +260,28 @@ mod tests {
         assert!(from < 0.5 && 0.5 < to, "{from} {to}");
         let table = side_by_side(&[("lexical", report), ("hybrid", report)]);
         assert!(table.contains("recall@1          0.500 (") && table.lines().count() == 8, "{table}");
+    }
+
+    #[test]
+    fn misses_say_what_was_wanted_and_what_came_first() {
+        let cases = [
+            case("DNS failure", &["dns"]),
+            case("disk full: no\nsuch host", &["dns", "gone.md"]),
+            case("lentil soup", &["disk"]),
+            case("disk full", &[]),
+        ];
+        let library = library();
+        let asked = |case: &Case| library.search(&Query { text: &case.query, ..Query::default() }, 10);
+        let misses = misses(&cases.iter().map(asked).collect::<Vec<_>>(), &cases);
+        let said: Vec<String> = misses.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "disk full: no such host\n    wanted dns (rank 2), gone.md (not found); first disk.md",
+                "lentil soup\n    wanted disk (not found); first none",
+                "disk full\n    wanted none; first disk.md",
+            ]
+        );
     }
 
     /// Floors a little below what was measured, so that a change of weights or of a runbook that does harm is seen.

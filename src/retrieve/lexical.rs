@@ -73,6 +73,8 @@ const MAX_MATCHED: usize = 8;
 /// No more than this many hits of a ranking say which words matched.
 const MAX_EXPLAINED: usize = 20;
 
+/// How much a word that no runbook knows counts as asked, against a telling one that some know: most are names and noise.
+const UNKNOWN_WEIGHT: f32 = 0.6;
 /// How much two words count as the one they make: `connection refused` is `ConnectionRefused`.
 const JOINED_WEIGHT: f32 = 0.8;
 /// What it adds when the query says the runbook's name; less when it says part of it.
@@ -260,7 +262,7 @@ impl Index {
             }
             // The parts of a name that nobody knows were asked for already.
             if !said.is_compound {
-                mass += weight;
+                mass += UNKNOWN_WEIGHT * weight;
             }
             if let Some((one, other)) = self.split(&said.word, &stems) {
                 strengthen(&mut found, one, weight, &said.word);

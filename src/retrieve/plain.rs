@@ -1,5 +1,6 @@
 //! Texts as an embedder wants them: identifiers in words, without what machines made up.
 
+use super::codes::meanings;
 use super::decisive::decisive;
 use super::envelope::open;
 use super::noise::{is_hash, is_machine_made};
@@ -15,21 +16,44 @@ const QUERY_BYTES: usize = 480;
 /// The most bytes of a passage that are embedded; models of this size read no more.
 const PASSAGE_BYTES: usize = 1100;
 
-/// A query, decisive lines only, cleaned.
-pub fn query_text(query: &Query<'_>) -> String {
+/// A query as it is embedded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryTexts {
+    /// Decisive lines only, cleaned.
+    pub said: String,
+    /// What its codes and phrases mean. `None` = it has none; an embedder's model knows nothing of errno.
+    pub meant: Option<String>,
+}
+
+/// The texts of a query.
+pub fn query_texts(query: &Query<'_>) -> QueryTexts {
     let decisive = decisive(query.text);
-    let mut text = cleaned(&open(&decisive).message, QUERY_BYTES);
-    for words in products_of(&text) {
-        text.push_str(" (");
-        text.push_str(words);
-        text.push(')');
+    let message = open(&decisive).message;
+    let mut said = cleaned(&message, QUERY_BYTES);
+    for words in products_of(&said) {
+        said.push_str(" (");
+        said.push_str(words);
+        said.push(')');
     }
     for category in query.known_categories().take(1) {
-        text.push_str(" (");
-        text.push_str(&split_words(category));
-        text.push(')');
+        said.push_str(" (");
+        said.push_str(&split_words(category));
+        said.push(')');
     }
-    text
+    QueryTexts { said, meant: meant(&message) }
+}
+
+/// The words that the phrases of a message stand for, each once.
+fn meant(message: &str) -> Option<String> {
+    let mut words: Vec<&str> = Vec::new();
+    for word in meanings(message).into_iter().flat_map(str::split_whitespace) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    let mut text = words.join(" ");
+    cut(&mut text, QUERY_BYTES);
+    (!text.is_empty()).then_some(text)
 }
 
 /// The products whose parts are named, in order of their names.

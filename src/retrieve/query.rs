@@ -1,10 +1,10 @@
 //! A query's words, weighed: what was said, what its words stand for, and what the caller adds.
 
+use super::codes::{meaning, meanings};
 use super::decisive::decisive;
 use super::envelope::open;
 use super::hash::{FastMap, FastSet};
 use super::products::product;
-use super::reasons::meaning;
 use super::synonyms::synonyms;
 use super::tokens::{Word, each_word};
 
@@ -26,7 +26,7 @@ pub struct QueryWords {
     pub said: Vec<Said>,
     /// Neighbouring words, as positions in `said`.
     pub pairs: FastSet<(usize, usize)>,
-    /// Words that were not said: meanings of codes, products, categories, values of labels.
+    /// Words that were not said: meanings of codes and phrases, products, categories, values of labels.
     pub implied: FastMap<Box<str>, f32>,
     /// Words that a runbook may use instead of those that were said. They tell runbooks apart, and no passages: the one to
     /// show is the one that says what was said.
@@ -91,6 +91,9 @@ impl QueryWords {
                 previous = Some(position);
             }
         });
+        for phrase in meanings(&opened.message) {
+            each_word(phrase, &mut |word| words.imply(word.text, MEANING_WEIGHT));
+        }
         for value in &opened.values {
             each_word(value, &mut |word| words.imply(word.text, NAME_WEIGHT));
         }

@@ -6,11 +6,11 @@
 //! ```
 
 use super::build::{self, Builder};
-use super::embed::{EmbedError, ModelIdentity, Purpose, SharedEmbedder, Vector};
+use super::embed::{EmbedError, ModelIdentity, Purpose, SharedEmbedder, Vector, normalised};
 use super::fuse::{DenseScores, fuse};
 use super::index::{VectorIndex, Wanted};
 use super::library::Library;
-use super::plain::query_text;
+use super::plain::{QueryTexts, query_texts};
 use super::query::Query;
 use super::ranking::Ranking;
 use super::score::worth_showing;
@@ -69,6 +69,8 @@ pub enum Parts {
 const QUERY_DEADLINE: Duration = Duration::from_secs(6);
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(30);
 const REMEMBERED_QUERIES: usize = 2048;
+/// What the meaning of a query's codes and phrases counts in its vector.
+const MEANT_SHARE: f32 = 0.35;
 /// Runbooks found by words whose cosines are looked up in any case.
 const LEXICAL_CANDIDATES: usize = 48;
 
@@ -175,13 +177,13 @@ impl Retriever {
     /// A query's vector: remembered, or made once however many ask for it at the same time.
     async fn vector(&self, query: &Query<'_>) -> Result<Arc<Vector>, EmbedError> {
         let embedder = self.embedder().ok_or(EmbedError::NoModel)?;
-        let text = query_text(query);
-        let key = format!("{}\n{text}", embedder.identity().key());
+        let QueryTexts { said, meant } = query_texts(query);
+        let key = format!("{}\n{said}\n{}", embedder.identity().key(), meant.as_deref().unwrap_or_default());
         let made = self.vectors_of_queries.get_or_insert_async(&key, async {
-            let vectors = embedder.embed(vec![text], Purpose::Query);
+            let vectors = embedder.embed([said].into_iter().chain(meant).collect(), Purpose::Query);
             let vectors = tokio::time::timeout(QUERY_DEADLINE, vectors).await;
             let vectors = vectors.map_err(|_| EmbedError::Failed("the model did not answer in time".to_owned()))??;
-            vectors.into_iter().next().map(Arc::new).ok_or_else(|| EmbedError::Failed("the model gave no vector".to_owned()))
+            joined(vectors).map(Arc::new).ok_or_else(|| EmbedError::Failed("the model gave no vector".to_owned()))
         });
         made.await
     }
@@ -262,4 +264,12 @@ impl Retriever {
     pub fn library(&self) -> Arc<Library> {
         Arc::clone(&self.shelf().library)
     }
+}
+
+/// One vector of what was said and, where there is a second, of what that means.
+fn joined(vectors: Vec<Vector>) -> Option<Vector> {
+    let mut vectors = vectors.into_iter();
+    let said = vectors.next()?;
+    let Some(meant) = vectors.next() else { return Some(said) };
+    normalised(said.iter().zip(meant).map(|(said, meant)| (1.0 - MEANT_SHARE) * said + MEANT_SHARE * meant).collect())
 }

@@ -208,6 +208,14 @@ fn labelled_texts_are_measured_and_held_against_a_share() {
     let found = faultline(&["eval", "retrieve", &queries, "--at-least", "1.0"]).succeeds();
     assert!(found.contains("recall@3          1.000"), "{found}");
 
+    let wrong = folder.write("wrong.jsonl", "{\"query\":\"terraform state lock\",\"relevant\":[\"gone.md\"]}\n");
+    let misses = faultline(&["eval", "retrieve", &wrong, "--misses"]).succeeds();
+    assert!(misses.contains("terraform state lock\n    wanted gone.md (not found); first terraform-state-lock.md\n"), "{misses}");
+    let misses = faultline(&["eval", "retrieve", &wrong, "--misses", "--json"]).succeeds();
+    let misses: Value = serde_json::from_str(&misses).expect("valid JSON");
+    assert_eq!(misses["misses"][0]["first"], "terraform-state-lock.md");
+    assert!(!faultline(&["eval", "retrieve", &wrong]).succeeds().contains("wanted"));
+
     let broken = folder.write("broken.jsonl", "{\"text\":\"a\",\"category\":\"b\"}\n{\"text\":");
     let said = faultline(&["eval", "classify", &broken]).ends_with(1).err;
     assert!(said.contains("broken.jsonl line 2: "), "{said}");

@@ -1,5 +1,6 @@
 //! Search by meaning: the indexes, what keeps them up to date, and what happens when something is missing or broken.
 
+mod codes;
 mod commands;
 mod endpoint;
 mod faults;
