@@ -174,16 +174,24 @@ impl Retriever {
         shelf.memory.search(&wanted).await.map_err(|error| Gap::new("retrieve", "dense vectors", error.to_string()))
     }
 
-    /// A query's vector: remembered, or made once however many ask for it at the same time.
+    /// A query's vector: of what was said and, where it holds codes, of what they mean.
     async fn vector(&self, query: &Query<'_>) -> Result<Arc<Vector>, EmbedError> {
         let embedder = self.embedder().ok_or(EmbedError::NoModel)?;
         let QueryTexts { said, meant } = query_texts(query);
-        let key = format!("{}\n{said}\n{}", embedder.identity().key(), meant.as_deref().unwrap_or_default());
+        let Some(meant) = meant else { return self.vector_of(&embedder, said).await };
+        let (said, meant) = tokio::try_join!(self.vector_of(&embedder, said), self.vector_of(&embedder, meant))?;
+        joined(&said, &meant).map(Arc::new).ok_or_else(no_vector)
+    }
+
+    /// A text's vector: remembered, or made once however many ask for it at the same time. Queries of many words mean the same few
+    /// things, so that most of them have one vector made.
+    async fn vector_of(&self, embedder: &SharedEmbedder, text: String) -> Result<Arc<Vector>, EmbedError> {
+        let key = format!("{}\n{text}", embedder.identity().key());
         let made = self.vectors_of_queries.get_or_insert_async(&key, async {
-            let vectors = embedder.embed([said].into_iter().chain(meant).collect(), Purpose::Query);
+            let vectors = embedder.embed(vec![text], Purpose::Query);
             let vectors = tokio::time::timeout(QUERY_DEADLINE, vectors).await;
             let vectors = vectors.map_err(|_| EmbedError::Failed("the model did not answer in time".to_owned()))??;
-            joined(vectors).map(Arc::new).ok_or_else(|| EmbedError::Failed("the model gave no vector".to_owned()))
+            vectors.into_iter().next().map(Arc::new).ok_or_else(no_vector)
         });
         made.await
     }
@@ -266,10 +274,11 @@ impl Retriever {
     }
 }
 
-/// One vector of what was said and, where there is a second, of what that means.
-fn joined(vectors: Vec<Vector>) -> Option<Vector> {
-    let mut vectors = vectors.into_iter();
-    let said = vectors.next()?;
-    let Some(meant) = vectors.next() else { return Some(said) };
+fn no_vector() -> EmbedError {
+    EmbedError::Failed("the model gave no vector".to_owned())
+}
+
+/// One vector of what was said and of what that means.
+fn joined(said: &[f32], meant: &[f32]) -> Option<Vector> {
     normalised(said.iter().zip(meant).map(|(said, meant)| (1.0 - MEANT_SHARE) * said + MEANT_SHARE * meant).collect())
 }
