@@ -118,6 +118,8 @@ def soak():
             path = PATHS[len(seen) % 2] if len(seen) % 4 == 3 else "/diagnose"
             told = Told(ours.port, path, keys=ours.keys, named=path == "/diagnose", seconds=part, connections=connections, delay_ms=max(1, round(delay_ms)))
             delay_ms = max(1.0, delay_ms * (told.rate / half if path == "/diagnose" else 1))
+            # The connections of the client that has just ended are closed in a moment.
+            time.sleep(0.5)
             seen.append((ours.resident_mib(), ours.descriptors()))
             wrong, requests, slowest = wrong + told.wrong, requests + told.requests, max(slowest, told.p99_ms)
             print(f"  {time.monotonic() - began:5.0f} s  {path:<17} {told.rate:7.0f}/s  p99 {told.p99_ms:6.1f} ms  wrong {told.wrong}  {seen[-1][0]:6.1f} MiB  {seen[-1][1]} descriptors", flush=True)
