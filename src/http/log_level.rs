@@ -139,13 +139,31 @@ pub async fn change(State(shared): State<Arc<Shared>>, request: Request) -> Resu
     let (parts, body) = request.into_parts();
     let document = body::read(&parts.headers, body, shared.body_deadline).await?;
     let mut fields = Fields::open(document.json)?;
-    let level = fields.required_words("level", LEVEL_CHARACTERS);
+    let level = fields.text("level");
     let minutes = fields.integer("for_minutes", 1..=MOST_MINUTES).unwrap_or(USUAL_MINUTES);
     fields.close()?;
-    let by = Caller::from_extensions(&parts.extensions).name;
-    shared.log.change(&level.to_ascii_lowercase(), by, minutes, now()).map_err(|why| {
+    let wrong = |why: String| {
         let error = FieldError { detail: why.clone(), pointer: "#/level".to_owned() };
         Problem::new(Code::InvalidRequest, format!("level {why}")).with_errors(vec![error])
-    })?;
+    };
+    let level = level.filter(|level| is_level(level)).ok_or_else(|| wrong(format!("must be {}", LEVELS.join(", ") + FORM)))?;
+    let by = Caller::from_extensions(&parts.extensions).name;
+    shared.log.change(&level.to_ascii_lowercase(), by, minutes, now()).map_err(wrong)?;
     Ok(Json(shared.log.level()))
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const FORM: &str = "; or by part, such as info,faultline::http=debug";
+
+/// A level, or levels of parts of the program, by commas; as the document of the API says it, which is less than a filter can be.
+fn is_level(text: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        part.split("::").all(is_word) && !part.starts_with(|first: char| first.is_ascii_digit())
+    };
+    let is_directive = |directive: &str| {
+        let (part, level) = directive.split_once('=').map_or((None, directive), |(part, level)| (Some(part), level));
+        LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) && part.is_none_or(is_part)
+    };
+    text.len() <= LEVEL_CHARACTERS && text.split(',').all(is_directive)
 }

@@ -68,6 +68,10 @@ async fn a_wrong_level_changes_nothing() {
     for (body, pointer) in [
         (json!({"level": "shouting"}), "#/level"),
         (json!({"level": ""}), "#/level"),
+        (json!({"level": " info"}), "#/level"),
+        (json!({"level": "info,"}), "#/level"),
+        (json!({"level": "http::=debug"}), "#/level"),
+        (json!({"level": "warn,".repeat(50) + "warn"}), "#/level"),
         (json!({}), "#/level"),
         (json!({"level": "debug", "for_minutes": 0}), "#/for_minutes"),
         (json!({"level": "debug", "for_minutes": 1441}), "#/for_minutes"),
