@@ -18,7 +18,7 @@ use super::{
 };
 use crate::pipeline::cluster_health;
 
-/// Namespaces of one request.
+/// Namespaces of one parameter.
 const MOST_NAMESPACES: usize = 50;
 /// Longest name of a namespace: an RFC 1123 label.
 const MAX_NAME_BYTES: usize = 63;
@@ -42,24 +42,25 @@ pub async fn handler(
     Ok(answer(form, text))
 }
 
-/// `namespace=a&namespace=b` and `namespaces=a,b`; nothing else.
+/// `namespace=a&namespace=b` and `namespaces=a,b`; nothing else. Nothing between commas names nothing.
 fn namespaces(pairs: &[(String, String)]) -> Result<Vec<String>, Problem> {
     let mut all: Vec<String> = Vec::new();
     let mut errors: Vec<FieldError> = Vec::new();
     let mut refuse = |name: &str, detail: &str| {
         errors.push(FieldError { detail: detail.to_owned(), pointer: pointer_in("#", name, MAX_NAME_BYTES) });
     };
+    let mut counts = [("namespace", 0), ("namespaces", 0)];
     for (name, value) in pairs {
         let values: Vec<&str> = match name.as_str() {
             "namespace" => vec![value],
-            "namespaces" if value.is_empty() => continue,
-            "namespaces" => value.split(',').map(str::trim).collect(),
+            "namespaces" => value.split(',').collect(),
             _ => {
                 refuse(name, "is not a parameter of this request");
                 continue;
             }
         };
-        for value in values {
+        counts.iter_mut().filter(|(known, _)| known == name).for_each(|(_, count)| *count += values.len());
+        for value in values.into_iter().filter(|value| !value.is_empty() || name == "namespace") {
             if !is_namespace(value) {
                 refuse(name, "must be a namespace: lower-case letters, digits and '-', at most 63 characters");
             } else if !all.iter().any(|known| known == value) {
@@ -67,8 +68,8 @@ fn namespaces(pairs: &[(String, String)]) -> Result<Vec<String>, Problem> {
             }
         }
     }
-    if all.len() > MOST_NAMESPACES {
-        refuse("namespace", "must not name more than 50 namespaces; name none to see them all");
+    for (name, _) in counts.into_iter().filter(|(_, count)| *count > MOST_NAMESPACES) {
+        refuse(name, "must not name more than 50 namespaces; name none to see them all");
     }
     let Some(first) = errors.first() else { return Ok(all) };
     let detail = format!("{} {}", first.pointer.trim_start_matches("#/"), first.detail);
