@@ -179,10 +179,7 @@ impl NewKey {
     pub fn make(name: &str, role: Role) -> Result<Self, String> {
         let mut bytes = [0; 32];
         SystemRandom::new().fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
-        let mut key = PREFIX.to_owned();
-        for byte in bytes {
-            key.push_str(&format!("{byte:02x}"));
-        }
+        let key = PREFIX.to_owned() + &hex::encode(bytes);
         let entry = format!("- {{name: \"{name}\", role: {role}, sha256: {:x}}}", Digest::of(key.as_bytes()));
         parse(&entry).map_err(|_| "the name is not 1 to 64 letters, digits, or of . _ - @ : /".to_owned())?;
         Ok(Self { key, entry })

@@ -72,8 +72,7 @@ type Guard<'a> = PlaceholderGuard<'a, Key, Remembered, UnitWeighter, DefaultHash
 impl Turn<'_> {
     /// The name of the question, the same in every process. `None` = nothing is remembered.
     pub fn name(&self) -> Option<String> {
-        let key = self.place.as_ref()?.key;
-        Some(key.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}")))
+        self.place.as_ref().map(|place| hex::encode(place.key))
     }
 
     /// When there has to be a reply.

@@ -8,7 +8,7 @@
 //! A file is written beside the old one and put in its place in one step. A damaged record is left out, and its text
 //! is embedded again; nothing else is lost.
 
-use super::embed::{ModelIdentity, Vector, hex};
+use super::embed::{ModelIdentity, Vector};
 use super::hash::FastMap;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -51,7 +51,7 @@ pub struct Loaded {
 impl VectorFile {
     /// `place` tells one set of folders from another, so that they do not throw out each other's vectors.
     pub fn new(cache: &Path, model: &ModelIdentity, place: &str) -> VectorFile {
-        let place = hex(&key_of(place)[..8]);
+        let place = hex::encode(&key_of(place)[..8]);
         let path = cache.join("vectors").join(model.key()).join(format!("{place}.vec"));
         VectorFile { path, model: key_of(&format!("{}\n{}", model.id, model.sha256)), dimension: model.dimension }
     }

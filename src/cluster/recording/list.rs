@@ -1,7 +1,5 @@
 //! Lists: what a selector leaves of a resource, page by page.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -133,19 +131,13 @@ fn selected<'a>(
 impl Continue<'_> {
     /// Hexadecimal, so that nobody is tempted to take it apart.
     fn token(&self) -> String {
-        let place = format!("{}/{}/{}", self.resource_version, self.namespace, self.name);
-        place.bytes().fold(String::with_capacity(place.len() * 2), |mut token, byte| {
-            let _ = write!(token, "{byte:02x}");
-            token
-        })
+        hex::encode(format!("{}/{}/{}", self.resource_version, self.namespace, self.name))
     }
 }
 
 /// Namespace and name of the last object of the page before; `None` where the token is not one of ours.
 fn start_after(token: &str, resource_version: u64) -> Option<(String, String)> {
-    let bytes: Option<Vec<u8>> =
-        (0..token.len()).step_by(2).map(|at| u8::from_str_radix(token.get(at..at + 2)?, 16).ok()).collect();
-    let place = String::from_utf8(bytes?).ok()?;
+    let place = String::from_utf8(hex::decode(token).ok()?).ok()?;
     let (version, place) = place.split_once('/')?;
     let (namespace, name) = place.split_once('/')?;
     (version.parse() == Ok(resource_version)).then(|| (namespace.to_owned(), name.to_owned()))

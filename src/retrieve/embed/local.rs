@@ -180,7 +180,7 @@ fn check(manifest: &Manifest, path: &Path, content: &[u8]) -> Result<(), EmbedEr
 
 pub fn sha256(content: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    super::hex(&Sha256::digest(content))
+    hex::encode(Sha256::digest(content))
 }
 
 /// The one `.onnx` file of a folder. `None` where there is none, or a choice.

@@ -63,7 +63,7 @@ pub fn point(contents: &Contents<'_>, id: u128, at: usize) -> Option<PointStruct
         "kind": if passage.is_some() { "passage" } else { "card" },
         "category": runbook.categories,
         "tags": runbook.tags,
-        "hash": crate::retrieve::embed::hex(&text.key),
+        "hash": hex::encode(text.key),
         "text": passage.map(|passage| passage.text.as_str()),
     });
     let (indices, values) = sparse::passage(&text.text);
