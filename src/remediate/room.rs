@@ -15,7 +15,7 @@ const MOST_NODES: usize = 20;
 
 /// Room for `more` pods of the workload's template.
 pub async fn for_more_pods(look: &Look<'_>, target: &ObjectRef, object: &Value, more: i64) -> Result<(), Refusal> {
-    let spec = with_overhead(look, target, object, template(object)).await?;
+    let spec = with_overhead(overhead(look, target, object).await?.as_ref(), template(object));
     let asks = Asks::of(&spec);
     within_quotas(look, target, asks, more, more).await?;
     a_node_takes(look, target, &spec, asks).await
@@ -30,13 +30,14 @@ pub async fn for_bigger_pods(
     after: Value,
     pods: i64,
 ) -> Result<(), Refusal> {
-    let before = with_overhead(look, target, object, template(object)).await?;
-    let after = &with_overhead(look, target, object, after).await?;
-    let (old, new) = (Asks::of(&before), Asks::of(after));
+    let overhead = overhead(look, target, object).await?;
+    let before = with_overhead(overhead.as_ref(), template(object));
+    let after = with_overhead(overhead.as_ref(), after);
+    let (old, new) = (Asks::of(&before), Asks::of(&after));
     // While it rolls, one more pod may be there.
     within_quotas(look, target, new.minus(old), pods, 0).await?;
     within_quotas(look, target, new, 1, 1).await?;
-    a_node_takes(look, target, after, new).await
+    a_node_takes(look, target, &after, new).await
 }
 
 /// The spec of the pods of a workload.
@@ -44,18 +45,22 @@ fn template(object: &Value) -> Value {
     object.pointer("/spec/template/spec").cloned().unwrap_or_default()
 }
 
-/// The spec as pods of it come: what a runtime class adds, the server writes into each pod that it makes, and a pod that is there shows.
-async fn with_overhead(look: &Look<'_>, target: &ObjectRef, object: &Value, mut spec: Value) -> Result<Value, Refusal> {
-    let selector = selector(object);
+/// What the runtime class of a workload adds to each pod: the server writes it into those that it makes, and one that is there shows it.
+async fn overhead(look: &Look<'_>, target: &ObjectRef, object: &Value) -> Result<Option<Value>, Refusal> {
+    let (spec, selector) = (template(object), selector(object));
     if text(&spec, "/runtimeClassName").is_empty() || spec.get("overhead").is_some() || selector.is_empty() {
-        return Ok(spec);
+        return Ok(None);
     }
     let pods = look.all(Kind::Pod, target.namespace.as_deref(), &selector, "").await?;
-    let overhead = pods.iter().find_map(|pod| pod.pointer("/spec/overhead"));
+    Ok(pods.iter().find_map(|pod| pod.pointer("/spec/overhead")).cloned())
+}
+
+/// The spec as pods of it come.
+fn with_overhead(overhead: Option<&Value>, mut spec: Value) -> Value {
     if let (Some(overhead), Some(spec)) = (overhead, spec.as_object_mut()) {
         spec.insert("overhead".to_owned(), overhead.clone());
     }
-    Ok(spec)
+    spec
 }
 
 /// `times` what `asks` says, and `pods` pods, are left in every quota of the namespace.
