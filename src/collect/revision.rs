@@ -50,7 +50,7 @@ pub fn fact(deployment: &ObjectRef, sets: &[ReplicaSet], now: Timestamp) -> Opti
         });
     };
     let changes = differences(previous, newest);
-    let what = if changes.is_empty() { "no change that shows in its template".to_owned() } else { changes.join("; ") };
+    let what = if changes.is_empty() { "nothing that shows in its template".to_owned() } else { changes.join("; ") };
     let text = format!("{} revision {revision}{since}, changed from revision {}: {what}", deployment.short(), number(previous));
     let mut fact = Fact::new(Source::Workload, deployment, Weight::Context, text)
         .at(born)
