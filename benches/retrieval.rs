@@ -18,6 +18,7 @@ use faultline::{
     http::{self, HttpSettings, settings::Lifecycle},
     retrieve::{
         Library, Query, Retriever,
+        asked::Asked,
         build::{Patience, quiet},
         dense::{Dense, texts},
         embed::{Purpose, SharedEmbedder},
@@ -99,7 +100,7 @@ fn search_ten_thousand() {
         let started = Instant::now();
         let scores = dense.scores(&library, &query);
         dense_time = dense_time.min(started.elapsed());
-        let ranking = library.rank(&text);
+        let ranking = library.rank(&Asked::of(&text));
         let hits = faultline::retrieve::fuse::fuse(&library, ranking, &scores, faultline::retrieve::tone::Tone::Open);
         whole_time = whole_time.min(started.elapsed());
         assert_eq!(hits.len(), library.runbooks().len());

@@ -9,6 +9,7 @@
 //! `Retriever` is what the rest of the program holds. Ranking is plain computation; files, models and servers are reached by
 //! what keeps the library fresh.
 
+pub mod asked;
 pub mod build;
 pub mod codes;
 pub mod decisive;

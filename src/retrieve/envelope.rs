@@ -39,19 +39,24 @@ static FURNITURE: LazyLock<Regex> = LazyLock::new(|| {
 /// Takes a text out of its envelope. A text that is nothing but envelope stays as it is.
 pub fn open(text: &str) -> Opened<'_> {
     let mut values = Vec::new();
-    for label in LABEL.captures_iter(text).filter(is_routing) {
-        values.extend(value(&label));
+    let mut message = Cow::Borrowed(text);
+    // A label has one of the two.
+    if text.contains(['=', '"']) {
+        let mut end = 0;
+        let mut without = String::new();
+        for label in LABEL.captures_iter(text).filter(is_routing) {
+            without.push_str(&text[end..label.get_match().start()]);
+            without.push_str(&label["before"]);
+            end = label.get_match().end();
+            values.extend(value(&label));
+        }
+        if end > 0 {
+            message = Cow::Owned(without + &text[end..]);
+        }
     }
-    let message = LABEL.replace_all(
-        text,
-        |label: &Captures<'_>| {
-            if is_routing(label) { label["before"].to_owned() } else { label[0].to_owned() }
-        },
-    );
-    let message = match FURNITURE.replace_all(&message, " ") {
-        Cow::Owned(without) => Cow::Owned(without),
-        Cow::Borrowed(_) => message,
-    };
+    if let Cow::Owned(without) = FURNITURE.replace_all(&message, " ") {
+        message = Cow::Owned(without);
+    }
     if message.contains(char::is_alphanumeric) {
         Opened { message, values }
     } else {

@@ -125,7 +125,7 @@ fn confidence(strength: f32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{DenseScores, UNKNOWN, fuse};
-    use crate::retrieve::{library::Library, query::Query, tone::Tone};
+    use crate::retrieve::{asked::Asked, library::Library, query::Query, tone::Tone};
 
     fn library() -> Library {
         let files = [
@@ -140,7 +140,7 @@ mod tests {
         let library = library();
         let mut dense = DenseScores::unknown(&library);
         change(&mut dense);
-        let hits = fuse(&library, library.rank(&Query { text, ..Query::default() }), &dense, Tone::Open);
+        let hits = fuse(&library, library.rank(&Asked::of(&Query { text, ..Query::default() })), &dense, Tone::Open);
         hits.iter().map(|hit| library.runbooks()[hit.runbook].file.clone()).collect()
     }
 
@@ -157,7 +157,7 @@ mod tests {
         let mut dense = DenseScores::unknown(&library);
         dense.passages = vec![0.1, 0.7, 0.0, 0.0];
         let query = Query { text: "disk full", ..Query::default() };
-        let best = fuse(&library, library.rank(&query), &dense, Tone::Open).remove(0);
+        let best = fuse(&library, library.rank(&Asked::of(&query)), &dense, Tone::Open).remove(0);
         assert_eq!((best.runbook, best.passage), (0, Some(1)));
         assert_eq!(library.passages()[1].section, "Fix");
     }

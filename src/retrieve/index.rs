@@ -1,10 +1,10 @@
 //! Where the vectors of a library are searched: in the process, or in Qdrant.
 
+use super::asked::Asked;
 use super::dense::{Dense, DenseText};
 use super::embed::ModelIdentity;
 use super::fuse::DenseScores;
 use super::library::Library;
-use super::query::Query;
 use super::vectors::{Key, Vectors};
 use std::collections::HashMap;
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
     pub texts: &'a [DenseText],
     /// Where each text is in `texts`, by the id of its point.
     pub positions: &'a HashMap<u128, u32>,
-    pub query: &'a Query<'a>,
+    pub asked: &'a Asked<'a>,
     pub vector: &'a [f32],
     /// The runbooks whose cosines are needed in any case, as positions in the library: those that the words found.
     pub runbooks: &'a [usize],

@@ -1,5 +1,6 @@
 //! The library: every runbook that can be read, in a fixed order, ready to be searched.
 
+use super::asked::Asked;
 use super::folder::{builtin_files, folder_files};
 use super::lexical::Index;
 use super::query::Query;
@@ -84,13 +85,18 @@ impl Library {
 
     /// The runbooks that fit a query, best first, at most `limit`. Empty when none fits.
     pub fn search(&self, query: &Query<'_>, limit: usize) -> Vec<Suggestion> {
-        self.index.search(query, limit).iter().map(|hit| self.suggestion(hit)).collect()
+        self.answer(&Asked::of(query), limit)
+    }
+
+    /// The same for a query that was read already.
+    pub fn answer(&self, asked: &Asked<'_>, limit: usize) -> Vec<Suggestion> {
+        self.index.search(asked, limit).iter().map(|hit| self.suggestion(hit)).collect()
     }
 
     /// Every runbook that shares a word or a category with the query, best first, whether it fits or not; for fusing with
     /// other rankings.
-    pub fn rank(&self, query: &Query<'_>) -> Ranking {
-        self.index.rank(query)
+    pub fn rank(&self, asked: &Asked<'_>) -> Ranking {
+        self.index.rank(asked)
     }
 
     /// A hit of [`Library::rank`] in full.

@@ -1,11 +1,8 @@
 //! Texts as an embedder wants them: identifiers in words, without what machines made up.
 
-use super::codes::meanings;
-use super::decisive::decisive;
-use super::envelope::open;
+use super::asked::Asked;
 use super::noise::{is_hash, is_machine_made};
 use super::products::product;
-use super::query::Query;
 use super::runbook::{Runbook, stem};
 use super::tokens::{each_word, hump_end};
 use crate::domain::passage::Passage;
@@ -17,7 +14,7 @@ const QUERY_BYTES: usize = 480;
 const PASSAGE_BYTES: usize = 1100;
 
 /// A query as it is embedded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QueryTexts {
     /// Decisive lines only, cleaned.
     pub said: String,
@@ -25,28 +22,28 @@ pub struct QueryTexts {
     pub meant: Option<String>,
 }
 
-/// The texts of a query.
-pub fn query_texts(query: &Query<'_>) -> QueryTexts {
-    let decisive = decisive(query.text);
-    let message = open(&decisive).message;
-    let mut said = cleaned(&message, QUERY_BYTES);
-    for words in products_of(&said) {
-        said.push_str(" (");
-        said.push_str(words);
-        said.push(')');
+impl QueryTexts {
+    /// The texts of what is asked.
+    pub fn of(asked: &Asked<'_>) -> QueryTexts {
+        let mut said = cleaned(&asked.message, QUERY_BYTES);
+        for words in products_of(&said) {
+            said.push_str(" (");
+            said.push_str(words);
+            said.push(')');
+        }
+        for category in asked.query.known_categories().take(1) {
+            said.push_str(" (");
+            said.push_str(&split_words(category));
+            said.push(')');
+        }
+        QueryTexts { said, meant: meant(&asked.meanings) }
     }
-    for category in query.known_categories().take(1) {
-        said.push_str(" (");
-        said.push_str(&split_words(category));
-        said.push(')');
-    }
-    QueryTexts { said, meant: meant(&message) }
 }
 
-/// The words that the phrases of a message stand for, each once.
-fn meant(message: &str) -> Option<String> {
+/// The words of some meanings, each once.
+fn meant(meanings: &[&str]) -> Option<String> {
     let mut words: Vec<&str> = Vec::new();
-    for word in meanings(message).into_iter().flat_map(str::split_whitespace) {
+    for word in meanings.iter().flat_map(|meaning| meaning.split_whitespace()) {
         if !words.contains(&word) {
             words.push(word);
         }

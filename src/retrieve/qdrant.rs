@@ -214,7 +214,7 @@ impl QdrantIndex {
     }
 
     async fn ask(&self, wanted: &Wanted<'_>) -> Result<DenseScores, IndexError> {
-        let (indices, values) = sparse::query(wanted.query);
+        let (indices, values) = sparse::query(wanted.asked);
         let dense = || Query::new_nearest(VectorInput::new_dense(wanted.vector.to_vec()));
         let near = |limit: u64| QueryPointsBuilder::new(&self.alias).query(dense()).using(DENSE).limit(limit).with_payload(false);
         let mut fused = QueryPointsBuilder::new(&self.alias)
@@ -338,7 +338,11 @@ fn take(scores: &mut DenseScores, wanted: &Wanted<'_>, points: &[ScoredPoint]) {
 /// Without what the server's metadata says.
 fn down(error: QdrantError) -> IndexError {
     IndexError::Down(match error {
-        QdrantError::ResponseError { status } => format!("Qdrant: {}: {}", status.code(), status.message()),
+        QdrantError::ResponseError { status } => match status.message().split_once(": tonic::") {
+            // What follows is how the types of the client's errors nest.
+            Some((what, _)) => format!("Qdrant: {what}"),
+            None => format!("Qdrant: {}: {}", status.code(), status.message()),
+        },
         QdrantError::ResourceExhaustedError { status, .. } => format!("Qdrant is busy: {}", status.message()),
         other => format!("Qdrant: {other}"),
     })

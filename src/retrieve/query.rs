@@ -1,8 +1,7 @@
 //! A query's words, weighed: what was said, what its words stand for, and what the caller adds.
 
-use super::codes::{meaning, meanings};
-use super::decisive::decisive;
-use super::envelope::open;
+use super::asked::Asked;
+use super::codes::meaning;
 use super::hash::{FastMap, FastSet};
 use super::products::product;
 use super::synonyms::synonyms;
@@ -77,27 +76,26 @@ impl<'a> Query<'a> {
 
 const SYNONYM_WEIGHT: f32 = 0.4;
 const PRODUCT_WEIGHT: f32 = 0.65;
+
 impl QueryWords {
-    /// The words of `query`.
-    pub fn of(query: &Query<'_>) -> QueryWords {
+    /// The words of what is asked.
+    pub fn of(asked: &Asked<'_>) -> QueryWords {
         let mut words = QueryWords::default();
         let mut previous = None;
-        let text = decisive(query.text);
-        let opened = open(&text);
-        each_word(&opened.message, &mut |word| {
+        each_word(&asked.message, &mut |word| {
             let position = words.say(word);
             if !word.is_compound {
                 words.pairs.extend(previous.map(|previous| (previous, position)));
                 previous = Some(position);
             }
         });
-        for phrase in meanings(&opened.message) {
+        for phrase in &asked.meanings {
             each_word(phrase, &mut |word| words.imply(word.text, MEANING_WEIGHT));
         }
-        for value in &opened.values {
+        for value in &asked.values {
             each_word(value, &mut |word| words.imply(word.text, NAME_WEIGHT));
         }
-        for category in query.known_categories() {
+        for category in asked.query.known_categories() {
             each_word(category, &mut |word| words.imply(word.text, CATEGORY_WEIGHT));
         }
         words
@@ -137,7 +135,11 @@ impl QueryWords {
 
 #[cfg(test)]
 mod tests {
-    use super::{NAME_WEIGHT, Query, QueryWords};
+    use super::{Asked, NAME_WEIGHT, Query, QueryWords};
+
+    fn words(query: Query<'_>) -> QueryWords {
+        QueryWords::of(&Asked::of(&query))
+    }
 
     fn said(words: &QueryWords) -> Vec<&str> {
         words.said.iter().map(|said| &*said.word).collect()
@@ -146,20 +148,20 @@ mod tests {
     #[test]
     fn labels_are_implied_and_never_said() {
         let text = "Disk full (namespace=\"shop\", severity=\"critical\")";
-        let words = QueryWords::of(&Query { text, ..Query::default() });
+        let words = words(Query { text, ..Query::default() });
         assert_eq!(said(&words), ["disk", "full"]);
         assert_eq!(words.implied.get("shop"), Some(&NAME_WEIGHT));
     }
 
     #[test]
     fn no_category_adds_no_word() {
-        let words = QueryWords::of(&Query { text: "x", categories: &["Unknown", "DNSFailure"], words: &[] });
+        let words = words(Query { text: "x", categories: &["Unknown", "DNSFailure"], words: &[] });
         assert!(words.implied.contains_key("dns") && !words.implied.contains_key("unknown"));
     }
 
     #[test]
     fn what_belongs_to_a_product_and_what_means_the_same_is_implied() {
-        let words = QueryWords::of(&Query { text: "innodb is slow", ..Query::default() });
+        let words = words(Query { text: "innodb is slow", ..Query::default() });
         assert!(words.implied.contains_key("mysql") && words.instead.contains_key("latency"), "{words:?}");
     }
 }

@@ -5,12 +5,13 @@
 //!              └─> vectors: disk, index, embedder ─┴─ swap ─> searches, by meaning as well
 //! ```
 
+use super::asked::Asked;
 use super::build::{self, Builder};
 use super::embed::{EmbedError, ModelIdentity, Purpose, SharedEmbedder, Vector, normalised};
 use super::fuse::{DenseScores, fuse};
 use super::index::{VectorIndex, Wanted};
 use super::library::Library;
-use super::plain::{QueryTexts, query_texts};
+use super::plain::QueryTexts;
 use super::query::Query;
 use super::ranking::Ranking;
 use super::score::worth_showing;
@@ -18,7 +19,6 @@ use super::settings::RetrievalSettings;
 use super::shelf::Shelf;
 use super::state::DenseState;
 use super::store::Store;
-use super::tone::Tone;
 use super::vectors::VectorFile;
 use super::watch::{Place, Snapshot};
 use crate::domain::{evidence::Gap, passage::Suggestion, redact::Redactor};
@@ -47,6 +47,16 @@ pub struct Retriever {
     /// Rises with every change of what a search may find.
     epoch: AtomicU64,
     vectors_of_queries: Cache<String, Arc<Vector>>,
+    answers: Cache<Wish, Arc<Vec<Suggestion>>>,
+}
+
+/// What an answer depends on: the library and its vectors by their epoch, and of the query what all parts of the ranking read.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Wish {
+    epoch: u64,
+    gist: String,
+    texts: Option<QueryTexts>,
+    limit: usize,
 }
 
 /// What a query found.
@@ -69,6 +79,7 @@ pub enum Parts {
 const QUERY_DEADLINE: Duration = Duration::from_secs(6);
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(30);
 const REMEMBERED_QUERIES: usize = 2048;
+const REMEMBERED_ANSWERS: usize = 512;
 /// What the meaning of a query's codes and phrases counts in its vector.
 const MEANT_SHARE: f32 = 0.35;
 /// Runbooks found by words whose cosines are looked up in any case.
@@ -94,6 +105,7 @@ impl Retriever {
             next_try: RwLock::new(None),
             epoch: AtomicU64::new(1),
             vectors_of_queries: Cache::new(REMEMBERED_QUERIES),
+            answers: Cache::new(REMEMBERED_ANSWERS),
             settings,
         }
     }
@@ -130,41 +142,62 @@ impl Retriever {
         gaps
     }
 
-    /// The runbooks that fit, best first, at most `limit`, with what was not looked at.
+    /// The runbooks that fit, best first, at most `limit`, with what was not looked at. A query of the same gist as an earlier one gets
+    /// the earlier one's answer, as long as the index is in the process and nothing of it has changed.
     pub async fn search(&self, query: &Query<'_>, limit: usize) -> Found {
-        self.search_by(Parts::Both, query, limit).await
+        // Before the shelf: an answer from a newer one does no harm, one from an older would.
+        let epoch = self.epoch();
+        let asked = Asked::of(query);
+        if self.store.is_some() {
+            return self.search_asked(Parts::Both, &asked, limit).await;
+        }
+        let texts = self.shelf().has_vectors().then(|| asked.texts().clone());
+        let wish = Wish { epoch, gist: asked.gist(), texts, limit };
+        if let Some(suggestions) = self.answers.get(&wish) {
+            return Found { suggestions: suggestions.to_vec(), gaps: self.gaps() };
+        }
+        let found = self.search_asked(Parts::Both, &asked, limit).await;
+        // A query may have failed for a reason of its own.
+        if found.gaps == self.gaps() {
+            self.answers.insert(wish, Arc::new(found.suggestions.clone()));
+        }
+        found
     }
 
     /// The same by the parts that are asked for; to measure them side by side.
     pub async fn search_by(&self, parts: Parts, query: &Query<'_>, limit: usize) -> Found {
+        self.search_asked(parts, &Asked::of(query), limit).await
+    }
+
+    async fn search_asked(&self, parts: Parts, asked: &Asked<'_>, limit: usize) -> Found {
         let shelf = self.shelf();
         let mut gaps = self.gaps();
         if parts == Parts::Words || !shelf.has_vectors() {
-            return Found { suggestions: shelf.library.search(query, limit), gaps };
+            return Found { suggestions: shelf.library.answer(asked, limit), gaps };
         }
-        let ranking = shelf.library.rank(query);
-        let dense = match self.scores(&shelf, query, &ranking).await {
+        let ranking = shelf.library.rank(asked);
+        let dense = match self.scores(&shelf, asked, &ranking).await {
             Ok(dense) => dense,
             Err(gap) => {
                 gaps.push(gap);
-                return Found { suggestions: shelf.library.search(query, limit), gaps };
+                return Found { suggestions: shelf.library.answer(asked, limit), gaps };
             }
         };
         let ranking = if parts == Parts::Meaning { ranking.without_words() } else { ranking };
-        let hits = fuse(&shelf.library, ranking, &dense, Tone::of(query.text));
+        let hits = fuse(&shelf.library, ranking, &dense, asked.tone);
         let shown = worth_showing(hits.iter().map(|hit| hit.score)).min(limit);
         let suggestions = hits[..shown].iter().map(|hit| shelf.library.suggestion(hit)).collect();
         Found { suggestions, gaps }
     }
 
     /// The cosines, from Qdrant where it answers, else from the process.
-    async fn scores(&self, shelf: &Shelf, query: &Query<'_>, ranking: &Ranking) -> Result<DenseScores, Gap> {
-        let vector = self.vector(query).await.map_err(|error| {
+    async fn scores(&self, shelf: &Shelf, asked: &Asked<'_>, ranking: &Ranking) -> Result<DenseScores, Gap> {
+        let vector = self.vector(asked).await.map_err(|error| {
             Gap::new("retrieve", "dense vectors", format!("{error}: this query was answered by its words alone"))
         })?;
         let runbooks: Vec<usize> = ranking.hits.iter().take(LEXICAL_CANDIDATES).map(|hit| hit.runbook).collect();
         let (library, texts, positions) = (&*shelf.library, &*shelf.texts, shelf.positions());
-        let wanted = Wanted { library, texts, positions, query, vector: &vector, runbooks: &runbooks };
+        let wanted = Wanted { library, texts, positions, asked, vector: &vector, runbooks: &runbooks };
         if let Some(store) = &self.store
             && let Some(mut scores) = store.search(&wanted).await
         {
@@ -175,9 +208,9 @@ impl Retriever {
     }
 
     /// A query's vector: of what was said and, where it holds codes, of what they mean.
-    async fn vector(&self, query: &Query<'_>) -> Result<Arc<Vector>, EmbedError> {
+    async fn vector(&self, asked: &Asked<'_>) -> Result<Arc<Vector>, EmbedError> {
         let embedder = self.embedder().ok_or(EmbedError::NoModel)?;
-        let QueryTexts { said, meant } = query_texts(query);
+        let QueryTexts { said, meant } = asked.texts().clone();
         let Some(meant) = meant else { return self.vector_of(&embedder, said).await };
         let (said, meant) = tokio::try_join!(self.vector_of(&embedder, said), self.vector_of(&embedder, meant))?;
         joined(&said, &meant).map(Arc::new).ok_or_else(no_vector)

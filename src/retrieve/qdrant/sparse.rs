@@ -1,6 +1,6 @@
 //! Words as sparse vectors: BM25's weights, whose rarity the server puts in.
 
-use crate::retrieve::query::{Query, QueryWords};
+use crate::retrieve::asked::Asked;
 use crate::retrieve::tokens::{Stems, each_word};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -25,9 +25,9 @@ pub fn passage(text: &str) -> (Vec<u32>, Vec<f32>) {
 }
 
 /// A query's words with their weights, the heaviest.
-pub fn query(query: &Query<'_>) -> (Vec<u32>, Vec<f32>) {
+pub fn query(asked: &Asked<'_>) -> (Vec<u32>, Vec<f32>) {
     let stems = Stems::english();
-    let words = QueryWords::of(query);
+    let words = asked.words();
     let mut weights: BTreeMap<u32, f32> = BTreeMap::new();
     let said = words.said.iter().map(|said| (&*said.word, said.emphasis()));
     for (word, weight) in said.chain(words.implied.iter().map(|(word, weight)| (&**word, *weight))) {

@@ -30,6 +30,22 @@ async fn a_changed_runbook_is_found_and_only_it_is_embedded_again() {
 }
 
 #[tokio::test]
+async fn a_question_that_differs_in_machine_made_names_has_the_same_answer_until_a_runbook_changes() {
+    let site = Site::new("fresh-gist");
+    let retriever = site.retriever(&Arc::new(WordsEmbedder::new("m")), None).await;
+    let asked = |n: u32| format!("2026-11-2{n}T06:16:21Z request {n}0032-99{n} from 10.0.0.{n}: no space is left on the device");
+    let before = ask(&retriever, &asked(1)).await;
+    assert_eq!(before[0].runbook, "disk.md");
+    assert_eq!(ask(&retriever, &asked(2)).await, before);
+    assert_ne!(ask(&retriever, "request from 10.0.0.1: lookups of host names take long").await, before);
+
+    site.write("disk.md", "# Disk\n\nNo space is left on the device: buy another.\n");
+    refresh(&retriever).await;
+    let after = ask(&retriever, &asked(3)).await;
+    assert!(after[0].excerpt.contains("buy another"), "{after:?}");
+}
+
+#[tokio::test]
 async fn a_restart_embeds_nothing() {
     let site = Site::new("fresh-restart");
     site.retriever(&Arc::new(WordsEmbedder::new("m")), None).await;

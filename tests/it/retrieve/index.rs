@@ -6,6 +6,7 @@ use faultline::{
     net::Secret,
     retrieve::{
         Library, Query,
+        asked::Asked,
         dense::{DenseText, texts},
         embed::Embedder,
         index::{Changes, Contents, MemoryIndex, VectorIndex, Wanted},
@@ -39,10 +40,10 @@ impl Version {
     async fn cosines(&self, index: &dyn VectorIndex, text: &str) -> Vec<f32> {
         let positions = ids_of(&self.library, &self.texts);
         let positions = positions.into_iter().map(|(id, at)| (id, u32::try_from(at).expect("a small number"))).collect();
-        let query = Query { text, ..Query::default() };
+        let asked = Asked::of(&Query { text, ..Query::default() });
         let vector = self.embedder.vector(text);
         let (library, texts) = (&self.library, self.texts.as_slice());
-        let wanted = Wanted { library, texts, positions: &positions, query: &query, vector: &vector, runbooks: &[] };
+        let wanted = Wanted { library, texts, positions: &positions, asked: &asked, vector: &vector, runbooks: &[] };
         let scores = index.search(&wanted).await.expect("an index that works");
         scores.cards.into_iter().chain(scores.passages).collect()
     }

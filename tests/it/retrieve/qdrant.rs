@@ -98,6 +98,16 @@ async fn while_qdrant_is_down_the_process_answers_and_says_so() {
 }
 
 #[tokio::test]
+async fn nobody_at_the_address_is_said_in_plain_words() {
+    let site = Site::new("qdrant-nobody");
+    let index = QdrantIndex::new("http://127.0.0.1:1", &Secret::default(), "faultline").expect("a valid address");
+    let store = Store::new(Arc::new(index), "Qdrant");
+    let retriever = site.retriever(&Arc::new(WordsEmbedder::new("m")), Some(store)).await;
+    let told = gaps(&retriever).concat();
+    assert!(told.contains("Failed to connect to http://127.0.0.1:1/: the index in the process answers"), "{told}");
+}
+
+#[tokio::test]
 async fn a_full_index_that_is_interrupted_is_not_seen_and_goes_on_later() {
     let site = Site::new("qdrant-interrupted");
     for n in 0..300 {
