@@ -236,7 +236,12 @@ fn quote(line: &str, from: usize) -> String {
     if start > 0 {
         quoted.push_str("... ");
     }
-    quoted.extend(line[start..end].trim().chars().map(|character| if character.is_control() { ' ' } else { character }));
+    let words = line[start..end].trim();
+    if words.contains(char::is_control) {
+        quoted.extend(words.chars().map(|character| if character.is_control() { ' ' } else { character }));
+    } else {
+        quoted.push_str(words);
+    }
     if end < line.len() {
         quoted.push_str(" ...");
     }

@@ -36,12 +36,12 @@ pub fn is_recovered(text: &Text, line: usize) -> bool {
     if RETRY_SUCCEEDED.is_match(words) {
         return true;
     }
-    if failed.level == Level::Fatal || GIVEN_UP.is_match(words) {
-        return false;
-    }
     let later = &text.lines()[line + 1..];
     // What another log says is no success of this one.
     let later = &later[..later.iter().position(|next| next.origin != failed.origin).unwrap_or(later.len())];
+    if later.is_empty() || failed.level == Level::Fatal || GIVEN_UP.is_match(words) {
+        return false;
+    }
     let is_retried = RETRY.is_match(words) || later.iter().take(2).any(|next| RETRY.is_match(words_of(next)));
     if !is_retried && failed.level > Level::Warning {
         return false;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::{Anchored, Input, PatternID, meta::Regex, util::syntax};
 use regex_syntax::hir::Hir;
 
 use super::{
@@ -69,9 +69,8 @@ impl Pattern {
     }
 
     pub fn regex(&self) -> &Regex {
-        self.compiled.get_or_init(|| {
-            build(&self.source).unwrap_or_else(|_| Regex::new(r"\z\A.").expect("a regex that never matches is valid"))
-        })
+        self.compiled
+            .get_or_init(|| build(&self.source).unwrap_or_else(|_| build(r"\z\A.").expect("a regex that never matches is valid")))
     }
 }
 
@@ -90,13 +89,20 @@ fn parse(source: &str) -> Result<Hir, PatternError> {
 }
 
 fn build(source: &str) -> Result<Regex, PatternError> {
-    RegexBuilder::new(source)
-        .unicode(false)
-        .case_insensitive(true)
-        .multi_line(true)
-        .size_limit(SIZE_LIMIT_BYTES)
-        .build()
-        .map_err(|error| PatternError::Syntax(one_line(&error.to_string())))
+    Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false).case_insensitive(true).multi_line(true))
+        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(SIZE_LIMIT_BYTES)))
+        .build(source)
+        .map_err(|error| PatternError::Syntax(reason(&error)))
+}
+
+/// A regex that is too large, or what is wrong with it.
+fn reason(error: &regex_automata::meta::BuildError) -> String {
+    match (error.size_limit(), error.syntax_error()) {
+        (Some(bytes), _) => format!("Compiled regex exceeds size limit of {bytes} bytes."),
+        (None, Some(error)) => one_line(&error.to_string()),
+        (None, None) => one_line(&error.to_string()),
+    }
 }
 
 /// A parser's message, which may draw the place over several lines, as one line of a list.
@@ -118,19 +124,44 @@ pub struct Match {
 pub struct PatternSet {
     patterns: Vec<Pattern>,
     prefilter: AhoCorasick,
-    /// For each literal of the prefilter, the ways that require it, each with the bit of the set it belongs to.
-    owners: Vec<Vec<(u32, u8)>>,
+    /// For each literal of the prefilter, the ways of whose most telling set it is. Only these are looked at where it stands: common
+    /// literals belong to hundreds of ways.
+    owners: Vec<Vec<u32>>,
     ways: Vec<Way>,
 }
 
 /// A way in which a pattern can match.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Way {
-    pattern: u32,
-    /// The bits of all its sets of literals.
-    complete: u8,
-    /// Its pattern's: a text touches a thousand ways, and their patterns lie far apart.
+    pattern: usize,
     stays_in_line: bool,
+    /// Its sets of literals beside the most telling one.
+    further: Vec<Vec<u32>>,
+}
+
+impl Way {
+    fn is_complete(&self, literals: &Literals) -> bool {
+        self.further.iter().all(|set| set.iter().any(|&literal| literals.has(literal)))
+    }
+}
+
+/// Which literals of the prefilter stand in a line or a text.
+struct Literals {
+    bits: Vec<u64>,
+}
+
+impl Literals {
+    fn none_of(count: usize) -> Self {
+        Self { bits: vec![0; count.div_ceil(64)] }
+    }
+
+    fn add(&mut self, literal: u32) {
+        self.bits[literal as usize / 64] |= 1 << (literal % 64);
+    }
+
+    fn has(&self, literal: u32) -> bool {
+        self.bits[literal as usize / 64] & (1 << (literal % 64)) != 0
+    }
 }
 
 /// Sets of literals per pattern that are looked for: two tell most, a third is rarely worth its search.
@@ -146,21 +177,17 @@ impl PatternSet {
         let mut literals: Vec<&str> = all_ways().flat_map(|(_, way)| way.iter().flatten()).map(String::as_str).collect();
         literals.sort_unstable();
         literals.dedup();
+        let places = |set: &Vec<String>| -> Vec<u32> {
+            let places = set.iter().filter_map(|literal| literals.binary_search(&literal.as_str()).ok());
+            places.map(|place| u32::try_from(place).unwrap_or(u32::MAX)).collect()
+        };
         let mut owners = vec![Vec::new(); literals.len()];
         let mut ways = Vec::new();
         for (pattern, way) in all_ways() {
             let number = u32::try_from(ways.len()).unwrap_or(u32::MAX);
-            let mut complete = 0;
-            for (set, alternatives) in way.iter().enumerate() {
-                complete |= 1 << set;
-                for literal in alternatives {
-                    if let Ok(place) = literals.binary_search(&literal.as_str()) {
-                        owners[place].push((number, 1 << set));
-                    }
-                }
-            }
-            let stays_in_line = patterns[pattern].stays_in_line;
-            ways.push(Way { pattern: u32::try_from(pattern).unwrap_or(u32::MAX), complete, stays_in_line });
+            let mut sets = way.iter().map(places);
+            sets.next().into_iter().flatten().for_each(|literal| owners[literal as usize].push(number));
+            ways.push(Way { pattern, stays_in_line: patterns[pattern].stays_in_line, further: sets.collect() });
         }
         let prefilter = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
@@ -187,34 +214,40 @@ impl PatternSet {
     /// The patterns that can match, each with where: all its sets of literals are there.
     fn candidates(&self, text: &Text) -> Vec<(usize, Place)> {
         let mut candidates = Vec::new();
-        let mut in_line = vec![0_u8; self.ways.len()];
-        let mut in_text = vec![0_u8; self.ways.len()];
-        let mut touched: Vec<u32> = Vec::new();
+        let mut in_line = Literals::none_of(self.owners.len());
+        let mut in_text = Literals::none_of(self.owners.len());
+        let (mut possible_in_line, mut possible_in_text) = (Vec::new(), Vec::new());
         let mut line = 0;
         for hit in self.prefilter.find_overlapping_iter(text.lowered()) {
             // Overlapping matches come in order of their end, so lines come in order.
-            while line + 1 < text.lines().len() && text.lines()[line + 1].start < hit.end() {
-                line += 1;
-                touched.drain(..).for_each(|way| in_line[way as usize] = 0);
-            }
-            for &(number, bit) in &self.owners[hit.pattern().as_usize()] {
-                let way = self.ways[number as usize];
-                let (seen, place) = if way.stays_in_line {
-                    touched.push(number);
-                    (&mut in_line[number as usize], Place::Line(line))
-                } else {
-                    (&mut in_text[number as usize], Place::Text)
-                };
-                let before = *seen;
-                *seen |= bit;
-                if *seen == way.complete && before != *seen {
-                    candidates.push((way.pattern as usize, place));
+            if text.lines().get(line + 1).is_some_and(|next| next.start < hit.end()) {
+                self.complete(&mut possible_in_line, &in_line, Place::Line(line), &mut candidates);
+                in_line.bits.fill(0);
+                while text.lines().get(line + 1).is_some_and(|next| next.start < hit.end()) {
+                    line += 1;
                 }
             }
+            let literal = hit.pattern().as_u32();
+            in_line.add(literal);
+            in_text.add(literal);
+            for &way in &self.owners[literal as usize] {
+                let stays_in_line = self.ways[way as usize].stays_in_line;
+                (if stays_in_line { &mut possible_in_line } else { &mut possible_in_text }).push(way);
+            }
         }
+        self.complete(&mut possible_in_line, &in_line, Place::Line(line), &mut candidates);
+        self.complete(&mut possible_in_text, &in_text, Place::Text, &mut candidates);
         candidates.sort_unstable();
         candidates.dedup();
         candidates
+    }
+
+    /// Takes the ways whose most telling literal stands in `place`; those of which all the rest stands there, too, are candidates.
+    fn complete(&self, ways: &mut Vec<u32>, literals: &Literals, place: Place, candidates: &mut Vec<(usize, Place)>) {
+        ways.sort_unstable();
+        ways.dedup();
+        let complete = ways.drain(..).map(|way| &self.ways[way as usize]).filter(|way| way.is_complete(literals));
+        candidates.extend(complete.map(|way| (way.pattern, place)));
     }
 
     /// The named captures of a match found in `text`.
@@ -223,14 +256,15 @@ impl PatternSet {
         if regex.captures_len() == 1 {
             return Vec::new();
         }
-        // From the start of the match, but with what stands before it in view, so that `\b` and `^` see the same.
-        let Some(captures) = regex.captures_at(text.buffer().as_bytes(), matched.start) else { return Vec::new() };
-        regex
-            .capture_names()
-            .flatten()
-            .filter_map(|name| {
-                let value = std::str::from_utf8(captures.name(name)?.as_bytes()).ok()?;
-                Some((name.to_owned(), value))
+        // The match itself is known; what stands around it is in view, so that `\b` and `^` see the same.
+        let found = Input::new(text.buffer()).span(matched.start..matched.end).anchored(Anchored::Yes);
+        let mut captures = regex.create_captures();
+        regex.captures(found, &mut captures);
+        let names = regex.group_info().pattern_names(PatternID::ZERO).enumerate();
+        names
+            .filter_map(|(group, name)| {
+                let value = text.buffer().as_bytes().get(captures.get_group(group)?.range())?;
+                Some((name?.to_owned(), std::str::from_utf8(value).ok()?))
             })
             .collect()
     }
