@@ -22,8 +22,8 @@ use crate::{
     http::{self, metrics, server},
     incidents::{Records, Retention},
     pipeline::{
-        REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, alerts::Intake, cluster_health::Pictures,
-        diagnose, remediate::Remediator, replays::Replays,
+        REMEMBERED_ADVICE, REMEMBERED_ANSWERS, REMEMBERED_SUGGESTIONS, REMEMBERED_VERDICTS, Stages, alerts::Intake,
+        cluster_health::Pictures, diagnose, remediate::Remediator, replays::Replays,
     },
     reason::{
         client::Providers,
@@ -221,6 +221,7 @@ fn knowing(
         gaps,
         answers: Cache::new(REMEMBERED_ANSWERS),
         suggestions: Cache::new(REMEMBERED_SUGGESTIONS),
+        advice: Cache::new(REMEMBERED_ADVICE),
         verdicts: Cache::new(REMEMBERED_VERDICTS),
     }
 }

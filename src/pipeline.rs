@@ -26,10 +26,16 @@ use crate::{
     auth::Auth,
     classify::catalogue::Catalogue,
     cluster::Cluster,
-    domain::{diagnosis::Answer, evidence::Gap, redact::Redactor, verdict::Verdict},
+    domain::{
+        diagnosis::Answer, evidence::Gap, parameters::Parameters, redact::Redactor, symptom::CategoryId, target::Target,
+        verdict::Verdict,
+    },
     guard::policy::Policy,
     incidents::Records,
-    reason::{model::Model, rules::Advisor},
+    reason::{
+        model::Model,
+        rules::{Advice, Advisor},
+    },
     retrieve::retriever::Retriever,
 };
 
@@ -65,9 +71,14 @@ pub struct Stages {
     pub answers: Cache<(u64, diagnose::Question), Arc<Answer>>,
     /// Suggestions by request, under the same condition.
     pub suggestions: Cache<suggest::Asked, Arc<suggest::Suggestions>>,
+    /// What the rules advise, by what it depends on: the same trouble of the same object is told again and again.
+    pub advice: Cache<(CategoryId, Parameters, Target), Arc<Advice>>,
     /// Risk by command: the same few commands are offered again and again.
     pub verdicts: Cache<String, Verdict>,
 }
+
+/// Advice kept.
+pub const REMEMBERED_ADVICE: usize = 512;
 
 /// Verdicts kept.
 pub const REMEMBERED_VERDICTS: usize = 1024;

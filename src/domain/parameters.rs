@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Parameter name to value. What was set first stays: callers fill it from the most to the least trusted source.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {

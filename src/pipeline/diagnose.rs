@@ -236,7 +236,7 @@ async fn by_rules(
 
     let cited = found.findings.first().map(|finding| finding.evidence.clone()).unwrap_or_default();
     let useful = |draft: &Draft| !*is_named || !draft.placeholders.iter().any(|place| NAMES.contains(&place.as_str()));
-    let drafts = advice.commands.into_iter().filter(useful);
+    let drafts = advice.commands.iter().filter(|draft| useful(draft)).cloned();
     let fix_commands = stage::span("guard").in_scope(|| drafts.map(|draft| guarded(stages, draft, &cited)).collect());
     timings.lap("guard");
 
@@ -259,7 +259,7 @@ async fn by_rules(
         root_cause: lead.take().unwrap_or_default() + &advice.root_cause,
         explanation: explanation.join(" "),
         fix_commands,
-        prevention_tips: advice.prevention,
+        prevention_tips: advice.prevention.clone(),
         related_runbooks: runbooks.related,
         runbook_passages: runbooks.passages,
         findings: std::mem::take(&mut found.findings),
@@ -272,17 +272,26 @@ async fn by_rules(
     }
 }
 
-pub(super) fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target: &Target) -> Advice {
+pub(super) fn advice(stages: &Stages, found: &Classification, category: &CategoryId, target: &Target) -> Arc<Advice> {
     let advisor = &stages.advisor;
     let quote = found.evidence.first().map_or("", |evidence| evidence.text.as_str());
-    match found.reading {
-        Reading::Known => advisor
-            .advise(category, &found.parameters, target)
-            .unwrap_or_else(|| advisor.advise_unknown(quote, &found.parameters, target)),
+    let advice = match found.reading {
+        Reading::Known => {
+            let case = (category.clone(), found.parameters.clone(), target.clone());
+            if let Some(advice) = stages.advice.get(&case) {
+                return advice;
+            }
+            if let Some(advice) = advisor.advise(category, &found.parameters, target).map(Arc::new) {
+                stages.advice.insert(case, Arc::clone(&advice));
+                return advice;
+            }
+            advisor.advise_unknown(quote, &found.parameters, target)
+        }
         Reading::UnknownError => advisor.advise_unknown(quote, &found.parameters, target),
         Reading::Healthy => advisor.advise_healthy(&found.parameters, target),
         Reading::NoError { mentions_faults } => advisor.advise_no_error(mentions_faults, &found.parameters, target),
-    }
+    };
+    Arc::new(advice)
 }
 
 struct Runbooks {
