@@ -12,7 +12,7 @@ use super::{
     permit::Permit,
     progress::{Listener, Progress},
     record, remediate,
-    stage::{self, Timings, stage},
+    stage::{self, Timings},
 };
 use crate::{
     classify::{self, Classification, Origin, Reading},
@@ -112,8 +112,8 @@ pub async fn diagnose(stages: &Stages, question: &Question, pass: Pass) -> Diagn
 
 async fn diagnosed(stages: &Stages, question: &Question, pass: Pass) -> Diagnosis {
     let (diagnosis, target) = Box::pin(answered(stages, question, pass)).await;
-    let diagnosis = stage("record", Box::pin(record::record(stages, diagnosis, &target))).await;
-    let diagnosis = stage("remediate", Box::pin(remediate::offer(stages, diagnosis, target.namespace.as_deref()))).await;
+    let diagnosis = Box::pin(record::record(stages, diagnosis, &target)).await;
+    let diagnosis = Box::pin(remediate::offer(stages, diagnosis, target.namespace.as_deref())).await;
     let span = Span::current();
     span.record("faultline.category", diagnosis.error_category.as_str());
     span.record("faultline.mode", diagnosis.mode.as_str());

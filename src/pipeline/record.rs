@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tracing::warn;
 
-use super::Stages;
+use super::{Stages, stage::stage};
 use crate::{
     domain::{
         diagnosis::{Answer, Diagnosis},
@@ -31,7 +31,7 @@ pub async fn record(stages: &Stages, diagnosis: Diagnosis, target: &Target) -> D
         None => (None, stages.records.gap().filter(|_| is_unwell)),
         Some(store) => {
             let keeping = keep(&store, stages, &diagnosis, target, is_unwell);
-            match tokio::time::timeout(RECORD_WITHIN, keeping).await {
+            match stage("record", tokio::time::timeout(RECORD_WITHIN, keeping)).await {
                 Ok(Ok(incident_id)) => (incident_id, None),
                 Ok(Err(error)) => {
                     let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -3,6 +3,7 @@
 use tokio::net::TcpListener;
 
 use crate::support::{
+    cli::Folder,
     collector::{Collector, Seen},
     kubernetes::FakeApi,
     model::{self, FakeModel},
@@ -48,13 +49,27 @@ async fn a_request_is_one_trace_with_a_span_for_each_stage() {
     let diagnose = named(&spans, "diagnose");
     assert_eq!((diagnose.parent.as_str(), diagnose.trace.as_str()), (request.id.as_str(), TRACE));
     assert_eq!(diagnose.attributes.get("faultline.category").map(String::as_str), Some("OOMKilled"));
-    for stage in ["classify", "reason", "retrieve", "guard", "record", "remediate"] {
+    for stage in ["classify", "reason", "retrieve", "guard"] {
         let span = named(&spans, stage);
         assert_eq!((span.parent.as_str(), span.trace.as_str()), (diagnose.id.as_str(), TRACE), "{stage}");
     }
+    assert!(!spans.iter().any(|span| span.name == "record" || span.name == "remediate"), "there was nothing to do: {spans:#?}");
     assert!(collector.text().await.contains("faultline-test"));
     let log = serving.stopped().await;
     assert!(!log.contains("traces were lost"), "{log}");
+}
+
+#[tokio::test]
+async fn what_is_recorded_has_its_span() {
+    let collector = Collector::start().await;
+    let folder = Folder::new("traces-record");
+    let (endpoint, data) =
+        (format!("--otel-exporter-otlp-endpoint={}", collector.url), format!("--data-dir={}", folder.path().display()));
+    let serving = Serving::start(&[&ALONE[..], &[&endpoint, &data]].concat());
+    let question = r#"{"error_message": "OOMKilled", "namespace": "shop", "pod_name": "web-0"}"#;
+    serving.post("/diagnose", &format!("traceparent: {PARENT}\r\n"), question).await;
+    let spans = collector.with(&["POST /diagnose"]).await;
+    assert_eq!(named(&spans, "record").parent, named(&spans, "diagnose").id);
 }
 
 #[tokio::test]

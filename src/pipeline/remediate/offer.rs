@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{super::Stages, AUTO, NotDone, Wish, auto, mode, propose, store};
+use super::{
+    super::{Stages, stage::stage},
+    AUTO, NotDone, Wish, auto, mode, propose, store,
+};
 use crate::{
     domain::{
         advice::{FixCommand, Proposer},
@@ -54,7 +57,7 @@ pub async fn offer(stages: &Stages, diagnosis: Diagnosis, namespace: Option<&str
             }
         }
     };
-    if timeout(OFFER_WITHIN, offering).await.is_err() {
+    if stage("remediate", timeout(OFFER_WITHIN, offering)).await.is_err() {
         answer.gaps.push(Gap::new("remediate", "proposal", "the cluster or the store did not answer in time"));
     }
     Diagnosis { answer: Arc::new(answer), ..diagnosis }
