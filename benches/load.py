@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Faultline under load and under hostile clients, each figure beside its target. `make load` runs all but the soak.
 
-    benches/load.py [rates] [start] [memory] [overload] [hostile] [soak]
+    benches/load.py [rates] [traces] [start] [memory] [overload] [hostile] [soak]
 
 A server of its own for each part, on loopback, with authentication, rate limit, metrics and the store on, and without a cluster; everything that is
 started here is stopped here, and what it wrote is removed. `rates` also starts first_generation.py, the service that Faultline replaces, and takes turns
-with it. Fails if a target is missed. Beside the program it needs wrk (Debian: apt-get install wrk) and, for `rates`, packages from PyPI.
+with it; `traces` measures the same with a collector of traces, which gets a span of every stage of every request. Fails if a target is missed. Beside the program it needs wrk (Debian: apt-get install wrk) and, for `rates` and `traces`, packages from PyPI.
 
-SECONDS_EACH (6) and ROUNDS (3) of `rates`, SOAK_SECONDS (600), IDLE_CONNECTIONS (10000), CACHE_DIR (of the model) and FAULTLINE (the program) change what is done.
+SECONDS_EACH (6) and ROUNDS (3) of `rates` and `traces`, SOAK_SECONDS (600), IDLE_CONNECTIONS (10000), CACHE_DIR (of the model) and FAULTLINE (the program) change what is done.
 """
 import asyncio
 import os
@@ -22,7 +22,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import hostile  # noqa: E402
-from service import HERE, Faultline, FirstGeneration  # noqa: E402
+from service import HERE, Collector, Faultline, FirstGeneration  # noqa: E402
 
 SECONDS_EACH, ROUNDS = int(os.environ.get("SECONDS_EACH", "6")), int(os.environ.get("ROUNDS", "3"))
 # As many requests a second as the first generation, this many times: distinct texts, one text again.
@@ -77,6 +77,22 @@ def rates():
                 row("    errors", f"{wrong} of {requests}", "< 0.1 %", wrong < requests * 0.001)
         mine, theirs = ours.resident_mib(), first.resident_mib()
         row("memory after it, MiB (first generation)", f"{mine:.0f} ({theirs:.0f})", "<= half", mine <= theirs / 2)
+
+
+def traces():
+    with Collector() as collector:
+        endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}"}
+        with Faultline(keys=8, settings=endpoint) as ours, FirstGeneration() as first:
+            for repeat in (False, True):
+                pairs = [[Told(one.port, "/diagnose", keys=one.keys, repeat=repeat) for one in (ours, first)] for _ in range(ROUNDS)]
+                ratio = statistics.median(mine.rate / theirs.rate for mine, theirs in pairs)
+                mine, theirs = (statistics.median(pair[at].rate for pair in pairs) for at in (0, 1))
+                texts, least = "one text again" if repeat else "distinct texts", LEAST_RATIOS["/diagnose"][repeat]
+                row(f"/diagnose with traces, {texts}: requests/s", f"{mine:.0f} ({theirs:.0f}), {ratio:.1f} times", f">= {least} times", ratio >= least)
+                p99 = statistics.median(pair[0].p99_ms for pair in pairs)
+                row("    p99 at full rate, 16 connections, ms", f"{p99:.1f}", "< 100", p99 < 100)
+        exports, size = collector.stop()
+        row("    exports to the collector, MiB", f"{exports}, {size / 2**20:.0f}", "> 0", exports > 0)
 
 
 def start():
@@ -160,7 +176,7 @@ def attacks():
         row(what, figure, target, holds)
 
 
-PARTS = {"rates": rates, "start": start, "memory": memory, "overload": overload, "hostile": attacks, "soak": soak}
+PARTS = {"rates": rates, "traces": traces, "start": start, "memory": memory, "overload": overload, "hostile": attacks, "soak": soak}
 
 
 def main():

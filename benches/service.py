@@ -1,4 +1,4 @@
-"""The two services that load.py measures: started, looked at from outside, stopped."""
+"""The services that load.py measures, and the collector of traces beside them: started, looked at from outside, stopped."""
 import json
 import os
 import pathlib
@@ -123,6 +123,40 @@ class Faultline(Service):
         return False
 
 
+def python_with(modules, packages):
+    """A Python that has these modules: this one, or one in an environment of its own."""
+    has_all = lambda python: subprocess.run([python, "-c", f"import {modules}"], capture_output=True).returncode == 0
+    venv = ROOT / "target/load-venv"
+    python = venv / "bin/python"
+    if has_all(sys.executable):
+        return sys.executable
+    if not python.exists() or not has_all(python):
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages], check=True)
+    return python
+
+
+class Collector(Service):
+    """collector.py, which takes traces."""
+
+    def __enter__(self):
+        self.port = free_port()
+        self.run([python_with("grpc", ["grpcio"]), HERE / "collector.py", str(self.port)], {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}, HERE)
+        return self
+
+    def is_answering(self):
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        """How often and how many bytes it was sent."""
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        self.log.seek(0)
+        exports, size = re.findall(r"^(\d+) (\d+)$", self.log.read(), re.M)[-1]
+        return int(exports), int(size)
+
+
 class FirstGeneration(Service):
     """first_generation.py with two workers, in an environment of its own where the packages are not at hand."""
 
@@ -131,19 +165,8 @@ class FirstGeneration(Service):
     def __enter__(self):
         self.port = free_port()
         environment = {**os.environ, "RUNBOOK_DIR": str(ROOT / "runbooks"), "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [self.python(), "-m", "uvicorn", "--app-dir", HERE, "first_generation:app", "--host", "127.0.0.1", "--port", str(self.port),
+        python = python_with("fastapi, uvicorn, uvloop, httptools", ["fastapi", "uvicorn[standard]"])
+        command = [python, "-m", "uvicorn", "--app-dir", HERE, "first_generation:app", "--host", "127.0.0.1", "--port", str(self.port),
                    "--workers", "2", "--log-level", "error", "--no-access-log"]
         self.run(command, environment, HERE)
         return self
-
-    @staticmethod
-    def python():
-        has_all = lambda python: subprocess.run([python, "-c", "import fastapi, uvicorn, uvloop, httptools"], capture_output=True).returncode == 0
-        venv = ROOT / "target/load-venv"
-        python = venv / "bin/python"
-        if has_all(sys.executable):
-            return sys.executable
-        if not python.exists() or not has_all(python):
-            subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "fastapi", "uvicorn[standard]"], check=True)
-        return python
