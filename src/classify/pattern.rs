@@ -220,12 +220,11 @@ impl PatternSet {
         let mut line = 0;
         for hit in self.prefilter.find_overlapping_iter(text.lowered()) {
             // Overlapping matches come in order of their end, so lines come in order.
-            if text.lines().get(line + 1).is_some_and(|next| next.start < hit.end()) {
+            let passed = text.lines()[line + 1..].iter().take_while(|next| next.start < hit.end()).count();
+            if passed > 0 {
                 self.complete(&mut possible_in_line, &in_line, Place::Line(line), &mut candidates);
                 in_line.bits.fill(0);
-                while text.lines().get(line + 1).is_some_and(|next| next.start < hit.end()) {
-                    line += 1;
-                }
+                line += passed;
             }
             let literal = hit.pattern().as_u32();
             in_line.add(literal);
