@@ -54,27 +54,31 @@ class Told:
         self.requests, self.wrong = map(int, figures[4:])
 
 
+def turns(ours, first, path, **what):
+    """What both told, in turns, since a machine's speed changes while it is measured."""
+    return [[Told(one.port, path, keys=one.keys, **what) for one in (ours, first)] for _ in range(ROUNDS)]
+
+
+def compare(what, pairs, least):
+    """The rates of both and how they compare. `least` None = there is no target."""
+    mine, theirs = (statistics.median(pair[at].rate for pair in pairs) for at in (0, 1))
+    ratio = statistics.median(mine.rate / theirs.rate for mine, theirs in pairs)
+    target, holds = ("", None) if least is None else (f">= {least} times", ratio >= least)
+    row(f"{what}: requests/s", f"{mine:.0f} ({theirs:.0f}), {ratio:.1f} times", target, holds)
+    p99, their_p99 = (statistics.median(pair[at].p99_ms for pair in pairs) for at in (0, 1))
+    row("    p99 at full rate, 16 connections, ms", f"{p99:.1f} ({their_p99:.1f})", "< 100", p99 < 100)
+    wrong, requests = (sum(getattr(mine, name) for mine, _ in pairs) for name in ("wrong", "requests"))
+    row("    errors", f"{wrong} of {requests}", "< 0.1 %", wrong < requests * 0.001)
+
+
 def rates():
     with Faultline(keys=8) as ours, FirstGeneration() as first:
         for path, named in [("/diagnose", False), ("/diagnose", True), ("/suggest-runbook", False)]:
             for repeat in (False, True):
-                both = {ours: [], first: []}
-                for _ in range(ROUNDS):
-                    for one, figures in both.items():
-                        figures.append(Told(one.port, path, keys=one.keys, repeat=repeat, named=named))
-                rate = {one: statistics.median(figure.rate for figure in figures) for one, figures in both.items()}
-                ratio = statistics.median(mine.rate / theirs.rate for mine, theirs in zip(both[ours], both[first]))
                 texts = "one text again" if repeat else "distinct texts"
-                figure = f"{rate[ours]:.0f} ({rate[first]:.0f}), {ratio:.1f} times"
                 # The first generation remembers nothing, so what is recorded has no like there.
-                least = LEAST_RATIOS[path][repeat]
-                target, holds = ("", None) if named else (f">= {least} times", ratio >= least)
-                row(f"{path}{', recorded' if named else ''}, {texts}: requests/s", figure, target, holds)
-                p99 = statistics.median(figure.p99_ms for figure in both[ours])
-                theirs = statistics.median(figure.p99_ms for figure in both[first])
-                row("    p99 at full rate, 16 connections, ms", f"{p99:.1f} ({theirs:.1f})", "< 100", p99 < 100)
-                wrong, requests = (sum(getattr(figure, name) for figure in both[ours]) for name in ("wrong", "requests"))
-                row("    errors", f"{wrong} of {requests}", "< 0.1 %", wrong < requests * 0.001)
+                least = None if named else LEAST_RATIOS[path][repeat]
+                compare(f"{path}{', recorded' if named else ''}, {texts}", turns(ours, first, path, repeat=repeat, named=named), least)
         mine, theirs = ours.resident_mib(), first.resident_mib()
         row("memory after it, MiB (first generation)", f"{mine:.0f} ({theirs:.0f})", "<= half", mine <= theirs / 2)
 
@@ -84,13 +88,8 @@ def traces():
         endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}"}
         with Faultline(keys=8, settings=endpoint) as ours, FirstGeneration() as first:
             for repeat in (False, True):
-                pairs = [[Told(one.port, "/diagnose", keys=one.keys, repeat=repeat) for one in (ours, first)] for _ in range(ROUNDS)]
-                ratio = statistics.median(mine.rate / theirs.rate for mine, theirs in pairs)
-                mine, theirs = (statistics.median(pair[at].rate for pair in pairs) for at in (0, 1))
-                texts, least = "one text again" if repeat else "distinct texts", LEAST_RATIOS["/diagnose"][repeat]
-                row(f"/diagnose with traces, {texts}: requests/s", f"{mine:.0f} ({theirs:.0f}), {ratio:.1f} times", f">= {least} times", ratio >= least)
-                p99 = statistics.median(pair[0].p99_ms for pair in pairs)
-                row("    p99 at full rate, 16 connections, ms", f"{p99:.1f}", "< 100", p99 < 100)
+                texts = "one text again" if repeat else "distinct texts"
+                compare(f"/diagnose with traces, {texts}", turns(ours, first, "/diagnose", repeat=repeat), LEAST_RATIOS["/diagnose"][repeat])
         exports, size = collector.stop()
         row("    exports to the collector, MiB", f"{exports}, {size / 2**20:.0f}", "> 0", exports > 0)
 
